@@ -19,7 +19,7 @@ from loyalty.admin.conflicts import conflicts_page, lost_saving_fragment
 from loyalty.admin.results.promotion_page import promotion_results
 from loyalty.admin.results.ranking import results_ranking
 from loyalty.admin.try_basket.page import try_basket
-from loyalty.admin.uplift import uplift_page
+from loyalty.admin.uplift import programme_uplift_page, uplift_page
 from loyalty.selectors.promotion import LOYALTY_REFERENCE_SOURCES
 from loyalty.selectors.rule_values import LOYALTY_TEXT_SOURCES
 from promotions.admin.rules.endpoints import choices_found, rules_reading, rules_vocabulary
@@ -45,6 +45,7 @@ urlpatterns = [
     path("admin/conflicts-of/", admin.site.admin_view(conflicts_page), name="promotion_conflicts"),
     path("admin/results/", admin.site.admin_view(results_ranking), name="results_ranking"),
     path("admin/results-of/", admin.site.admin_view(promotion_results), name="promotion_results"),
+    path("admin/programme-uplift/", admin.site.admin_view(programme_uplift_page), name="programme_uplift"),
     path("admin/uplift/", admin.site.admin_view(uplift_page), name="promotion_uplift"),
     path("admin/lost-saving/", admin.site.admin_view(lost_saving_fragment), name="lost_saving"),
     path("admin/try/", admin.site.admin_view(try_basket), name="try_basket"),

@@ -28,6 +28,7 @@ REDIRECT = (
     "login",
     "loyalty_loyaltypromotion_try_it",
     "loyalty_loyaltypromotion_conflicts",
+    "loyalty_loyaltypromotion_uplift",
     "loyalty_loyaltypromotion_versions",
     "promotions_discount_try_it",
     "promotions_discount_conflicts",

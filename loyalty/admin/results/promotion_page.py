@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from consumers.admin.framework.formatting import format_moment
+from consumers.admin.framework.pages import account_of
 from consumers.models import Site
 from consumers.types import Context
 from loyalty.admin.page_urls import promotion_page_url
@@ -124,9 +125,7 @@ def _results_context(request: HttpRequest, promotion: Promotion, chosen: ChosenP
     context: Context = {
         "as_of": format_moment(results.as_of) if results.as_of else "",
         "has_results": bool(results.rows),
-        "limits": limits_used(
-            promotion, today=today, first=timezone.localdate(promotion.starts_at), is_running=is_running
-        ),
+        "limits": limits_used(promotion, today=today, zone=account_of(request).zone, is_running=is_running),
     }
     if not results.rows:
         return context

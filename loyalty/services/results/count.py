@@ -6,56 +6,45 @@ runs at once count nothing twice. Tills are not held up: a batch reads their row
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from decimal import Decimal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import F, TextField
-from django.db.models.fields.json import KT
-from django.db.models.functions import Cast
 
-from consumers.normal_form import normalized
 from loyalty.choices import ResultsSource
-from loyalty.models import ResultsMark, Reversal, Transaction, Voucher
+from loyalty.models import ResultsMark, Reversal, Transaction
 from loyalty.services.results.expected_redemption import expected_redemptions, expected_redemptions_restate
 from loyalty.services.results.figures import (
-    Basket,
-    StoredAnswer,
-    answer_read,
+    basket_figures,
     issued_figures,
     less,
-    lines_read,
     no_figures,
-    promotion_figures,
-    promotions_of,
-    returned_read,
     voucher_figures,
     vouchers_of,
     without_issued,
 )
 from loyalty.services.results.gaps import gap_ids, gaps_add, gaps_close, gaps_forget, gaps_horizon, missing_ranges
+from loyalty.services.results.named import Names, Vouchers
 from loyalty.services.results.readers import CountedBatch, CountedReturn, CountedSale, SaleRow, readers_call
+from loyalty.services.results.reading import returns_read, sales_after, sales_read
 from loyalty.services.results.totals import DayKey, ResultKey, Totals, totals_add
-from promotions.engine.benefits.vouchers import voucher_key
-from promotions.models import Promotion, PromotionVersion
 
-MAX_BATCH = 5_000
-"""Sales or returns that one transaction counts."""
+MAX_BATCH = 20_000
+"""Sales that one transaction counts. The more, the fewer times a row of results is written; at this size a transaction
+is open for some two seconds."""
+
+MAX_SLICE = 1_000
+"""Sales of a batch that are in memory at once; returns of a batch."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Batch:
-    """What a batch read: the ids found above the mark and in gaps, and whether there may be more."""
+    """What a batch read: the ids that came into gaps and those above the mark, and whether there may be more."""
 
-    ids: Sequence[int]
     from_gaps: Sequence[int]
-    is_full: bool
-
-    @property
-    def all_ids(self) -> list[int]:
-        return [*self.from_gaps, *self.ids]
+    ids: list[int] = field(default_factory=list)
+    is_full: bool = False
 
 
 def results_count(
@@ -112,18 +101,20 @@ def _sales_count(clock: Callable[[], datetime], batch_size: int) -> _Progress | 
             return None
         mark, began, horizon = marks[ResultsSource.SALES], clock(), gaps_horizon()
         expected_redemptions_restate(at=began)
-        batch = _batch_read(mark, Transaction._meta.db_table, batch_size)
-        sales = [_counted_sale(row) for row in _sales_read(batch.all_ids)]
-        totals = Totals()
-        names = _Names.read(sale.basket.answer for sale in sales)
-        vouchers = _Vouchers.read(code for sale in sales for code, _ in vouchers_of(sale.basket.answer))
-        for sale in sales:
-            _sale_add(totals, sale, names, vouchers)
-        _finish(totals, CountedBatch(sales=sales))
+        batch = _Batch(gap_ids(source=ResultsSource.SALES, table=Transaction._meta.db_table, limit=batch_size))
+        totals, names, counted = Totals(), Names(), 0
+        for sales in _sales_sliced(mark, batch, batch_size):
+            names.read((sale.row.account_id, sale.basket.answer) for sale in sales)
+            vouchers = Vouchers.read(code for sale in sales for code, _ in vouchers_of(sale.basket.answer))
+            for sale in sales:
+                _sale_add(totals, sale, names, vouchers)
+            readers_call(CountedBatch(sales=sales))
+            counted += len(sales)
+        _totals_write(totals)
         _mark_move(mark, batch, held=(), horizon=horizon, clock=clock)
         if not batch.is_full:
             ResultsMark.objects.filter(pk=mark.pk).update(as_of=began)
-        return _Progress(len(sales), batch.is_full)
+        return _Progress(counted, batch.is_full)
 
 
 def _returns_count(clock: Callable[[], datetime], batch_size: int) -> _Progress | None:
@@ -134,41 +125,53 @@ def _returns_count(clock: Callable[[], datetime], batch_size: int) -> _Progress 
         if marks is None:
             return None
         mark, began, horizon = marks[ResultsSource.RETURNS], clock(), gaps_horizon()
-        batch = _batch_read(mark, Reversal._meta.db_table, batch_size)
-        returns, held = _returns_read(batch.all_ids, counted_to=marks[ResultsSource.SALES].counted_to)
-        totals = Totals()
-        names = _Names.read(counted.before.answer for counted in returns)
-        vouchers = _Vouchers.read(code for counted in returns for code in _codes_back(counted))
+        batch = _returns_batch(mark, min(batch_size, MAX_SLICE))
+        ids = [*batch.from_gaps, *batch.ids]
+        returns, held = returns_read(ids, counted_to=marks[ResultsSource.SALES].counted_to)
+        totals, names = Totals(), Names()
+        names.read((counted.sale.account_id, counted.before.answer) for counted in returns)
+        vouchers = Vouchers.read(code for counted in returns for code in _codes_back(counted))
         for counted in returns:
             _return_add(totals, counted, names, vouchers)
-        _finish(totals, CountedBatch(returns=returns))
+        _totals_write(totals)
+        readers_call(CountedBatch(returns=returns))
         _mark_move(mark, batch, held=held, horizon=horizon, clock=clock)
         if not batch.is_full:
             ResultsMark.objects.filter(pk=mark.pk).update(as_of=began)
         return _Progress(len(returns), batch.is_full and bool(returns))
 
 
-def _finish(totals: Totals, batch: CountedBatch) -> None:
-    totals_add(totals, expected_redemptions=_expected(totals))
-    readers_call(batch)
-
-
-def _expected(totals: Totals) -> Mapping[tuple[int, date], Decimal]:
-    return expected_redemptions(totals.account_days)
+def _totals_write(totals: Totals) -> None:
+    totals_add(totals, expected_redemptions=expected_redemptions(totals.account_days))
 
 
 # --- the mark ---------------------------------------------------------------------------------------------------------
 
 
-def _batch_read(mark: ResultsMark, table: str, batch_size: int) -> _Batch:
-    from_gaps = gap_ids(source=ResultsSource(mark.source), table=table, limit=batch_size)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT id FROM {table} WHERE id > %s ORDER BY id LIMIT %s",  # noqa: S608 - the table's name is our own
-            [mark.counted_to, batch_size],
-        )
-        ids = [row_id for (row_id,) in cursor.fetchall()]
-    return _Batch(ids, from_gaps, is_full=batch_size in (len(ids), len(from_gaps)))
+def _sales_sliced(mark: ResultsMark, batch: _Batch, batch_size: int) -> Iterator[list[CountedSale]]:
+    """Yield the sales of a batch a slice at a time, and note the ids: those in gaps, then those above the mark.
+
+    A sale that is committed between two slices below what was read has an id that is missing: it is kept as a gap.
+    """
+    for start in range(0, len(batch.from_gaps), MAX_SLICE):
+        yield sales_read(batch.from_gaps[start : start + MAX_SLICE])
+    last = mark.counted_to
+    while wanted := min(MAX_SLICE, batch_size - len(batch.ids)):
+        sales = sales_after(last, limit=wanted)
+        if sales:
+            yield sales
+            batch.ids += [sale.row.id for sale in sales]
+            last = batch.ids[-1]
+        if len(sales) < wanted:
+            break
+    batch.is_full = batch_size in (len(batch.ids), len(batch.from_gaps))
+
+
+def _returns_batch(mark: ResultsMark, batch_size: int) -> _Batch:
+    table = Reversal._meta.db_table
+    from_gaps = gap_ids(source=ResultsSource.RETURNS, table=table, limit=batch_size)
+    ids = list(Reversal.objects.filter(pk__gt=mark.counted_to).order_by("pk").values_list("pk", flat=True)[:batch_size])
+    return _Batch(from_gaps, ids, is_full=batch_size in (len(ids), len(from_gaps)))
 
 
 def _mark_move(
@@ -187,151 +190,16 @@ def _mark_move(
         ResultsMark.objects.filter(pk=mark.pk).update(counted_to=batch.ids[-1])
 
 
-# --- reading ----------------------------------------------------------------------------------------------------------
-
-
-def _sales_read(ids: Sequence[int]) -> list[SaleRow]:
-    """Read transactions in the order of their ids: only columns that no return changes."""
-    rows = (
-        Transaction.objects.filter(pk__in=ids)
-        .annotate(point_value=KT("facts__point_value"), lines_text=Cast("lines", TextField()))
-        .order_by("pk")
-        .values_list(
-            "pk",
-            "account_id",
-            "account__currency",
-            "site_id",
-            "consumer_id",
-            "local_day",
-            "occurred_at",
-            "currency",
-            "kind",
-            "point_value",
-            "answer",
-            "lines_text",
-        )
-    )
-    return [SaleRow(*row) for row in rows]
-
-
-def _counted_sale(row: SaleRow) -> CountedSale:
-    return CountedSale(row=row, basket=_basket(row, row.answer, {}))
-
-
-def _basket(row: SaleRow, answer: str, returned: Mapping[str, Decimal]) -> Basket:
-    read = answer_read(answer)
-    return Basket(
-        answer=read,
-        lines=lines_read(row.lines) if read.applied else {},
-        point_value=row.point_value or "0",
-        has_costs=row.currency == row.account_currency,
-        returned=returned,
-    )
-
-
-def _returns_read(ids: Sequence[int], *, counted_to: int) -> tuple[list[CountedReturn], list[int]]:
-    """Read returns in the order of their ids, and the ids of those whose sale is not counted yet.
-
-    What was left before a return is what the sale's return before it answered: the returns of a sale follow each other
-    under the sale's lock, so those of before are there.
-    """
-    wanted = set(ids)
-    sale_ids = set(Reversal.objects.filter(pk__in=ids).values_list("transaction_id", flat=True))
-    uncounted = {sale_id for sale_id in sale_ids if sale_id > counted_to}
-    uncounted |= set(gap_ids(source=ResultsSource.SALES, table=Transaction._meta.db_table, limit=MAX_BATCH)) & sale_ids
-    sales = {row.id: row for row in _sales_read(list(sale_ids - uncounted))}
-    baskets = {row.id: _basket(row, row.answer, {}) for row in sales.values()}
-    returns, held = [], []
-    rows = (
-        Reversal.objects.filter(transaction_id__in=sale_ids)
-        .annotate(lines_text=Cast("lines", TextField()))
-        .order_by("pk")
-        .values_list("pk", "transaction_id", "answer", "lines_text")
-    )
-    for return_id, sale_id, answer, lines in rows:
-        if sale_id in uncounted:
-            held += [return_id] if return_id in wanted else []
-            continue
-        before = baskets[sale_id]
-        after = _basket(sales[sale_id], answer, _returned_after(before, lines))
-        baskets[sale_id] = after
-        if return_id in wanted:
-            returns.append(CountedReturn(id=return_id, sale=sales[sale_id], before=before, after=after))
-    return returns, held
-
-
-def _returned_after(before: Basket, lines: str) -> Mapping[str, Decimal]:
-    returned = dict(before.returned)
-    for line in returned_read(lines):
-        returned[line.line_id] = returned.get(line.line_id, Decimal(0)) + Decimal(line.quantity)
-    return returned
-
-
-class _Names:
-    """Promotions and versions by what answers call them. Codes of published promotions never change."""
-
-    def __init__(self, versions: Iterable[tuple[int, str, str, int, int, int]]) -> None:
-        self._ids = {
-            (account_id, family, code, number): (promotion_id, version_id)
-            for account_id, family, code, number, promotion_id, version_id in versions
-        }
-
-    @classmethod
-    def read(cls, answers: Iterable[StoredAnswer]) -> "_Names":
-        """Read what some answers name."""
-        named = {(normalized(row.promotion), row.version) for answer in answers for row in promotions_of(answer)}
-        versions = PromotionVersion.objects.filter(
-            promotion_id__in=Promotion.objects.filter(code__in={code for code, _ in named}).values("pk"),
-            number__in={number for _, number in named},
-        )
-        return cls(
-            versions.values_list(
-                "promotion__account_id", "promotion__family", "promotion__code", "number", "promotion_id", "pk"
-            )
-        )
-
-    def ids(self, account_id: int, family: str, code: str, number: int | None) -> tuple[int, int]:
-        """Return the ids of a promotion and its version."""
-        return self._ids[account_id, family, normalized(code), number or 0]
-
-
-class _Vouchers:
-    """Vouchers by code, with the sale and promotion that issued them. Claimed and adopted ones are of none."""
-
-    def __init__(self, keys: Mapping[tuple[int, str], ResultKey]) -> None:
-        self._keys = keys
-
-    @classmethod
-    def read(cls, codes: Iterable[str]) -> "_Vouchers":
-        """Read the vouchers of some codes, as tills sent them."""
-        rows = (
-            Voucher.objects.filter(code__in={voucher_key(code) for code in codes}, issued_by__isnull=False)
-            .annotate(site=F("issued_by__transaction__site_id"), day=F("issued_by__transaction__local_day"))
-            .values_list("account_id", "code", "issued_by__promotion_id", "issued_by__version_id", "site", "day")
-        )
-        return cls(
-            {
-                (account_id, code): ResultKey(account_id, promotion_id, version_id, site_id, day)
-                for account_id, code, promotion_id, version_id, site_id, day in rows
-            }
-        )
-
-    def issuing(self, account_id: int, code: str) -> ResultKey | None:
-        """Return the row of the sale that issued a voucher; None for one that no sale issued."""
-        return self._keys.get((account_id, voucher_key(code)))
-
-
 # --- adding up --------------------------------------------------------------------------------------------------------
 
 
-def _sale_add(totals: Totals, sale: CountedSale, names: _Names, vouchers: _Vouchers) -> None:
+def _sale_add(totals: Totals, sale: CountedSale, names: Names, vouchers: Vouchers) -> None:
     row = sale.row
-    for applied in promotions_of(sale.basket.answer):
-        ids = names.ids(row.account_id, applied.family, applied.promotion, applied.version)
-        key = ResultKey(row.account_id, *ids, row.site_id, row.local_day)
-        totals.add(key, promotion_figures(applied, sale.basket))
+    for applied, figures in basket_figures(sale.basket):
+        promotion_id, version_id = names.ids(row.account_id, applied.family, applied.promotion, applied.version)
+        totals.add(ResultKey(row.account_id, promotion_id, version_id, row.site_id, row.local_day), figures)
         if row.consumer_id is not None:
-            totals.consumers[DayKey(key.promotion_id, key.day)].add(row.consumer_id)
+            totals.consumers[DayKey(promotion_id, row.local_day)].add(row.consumer_id)
     for code, discount in vouchers_of(sale.basket.answer):
         _voucher_add(totals, row, vouchers.issuing(row.account_id, code), discount)
 
@@ -353,17 +221,13 @@ def _codes_back(counted: CountedReturn) -> list[str]:
     ]
 
 
-def _return_add(totals: Totals, counted: CountedReturn, names: _Names, vouchers: _Vouchers) -> None:
+def _return_add(totals: Totals, counted: CountedReturn, names: Names, vouchers: Vouchers) -> None:
     row = counted.sale
-    left = {(applied.family, applied.promotion): applied for applied in promotions_of(counted.after.answer)}
-    for applied in promotions_of(counted.before.answer):
+    left = {(applied.family, applied.promotion): figures for applied, figures in basket_figures(counted.after)}
+    for applied, before in basket_figures(counted.before):
         ids = names.ids(row.account_id, applied.family, applied.promotion, applied.version)
+        figures = less(before, left.get((applied.family, applied.promotion)) or no_figures())
         key = ResultKey(row.account_id, *ids, row.site_id, row.local_day)
-        after = left.get((applied.family, applied.promotion))
-        figures = less(
-            promotion_figures(applied, counted.before),
-            promotion_figures(after, counted.after) if after is not None else no_figures(),
-        )
         totals.add(key, without_issued(figures), returned=True)
     # By what the return says it cancelled, on the day of the sale that issued: vouchers that were spent stay issued.
     for code in counted.after.answer.reversed.vouchers_cancelled:

@@ -3,6 +3,9 @@
 All of it is in what the sale and its returns answered, which is stored verbatim and never changes: the sale's answer
 has what was sold, each return's what it left. Figures of a return are those of the answer before it less those of its
 own.
+
+A day of a large chain is a million of these: documents are decoded without what is not asked for, and their structs are
+left out of the garbage collector's rounds, as none of them can be part of a cycle.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
+from operator import add
 
 import msgspec
 from msgspec import Struct
@@ -23,7 +27,7 @@ VOUCHER = "voucher"
 """The family by which an answer lists a voucher that paid."""
 
 
-class AnsweredShare(Struct, frozen=True, kw_only=True):
+class AnsweredShare(Struct, frozen=True, kw_only=True, gc=False):
     """A promotion's part of a line."""
 
     line_id: str
@@ -31,7 +35,7 @@ class AnsweredShare(Struct, frozen=True, kw_only=True):
     discount: str = "0"
 
 
-class AnsweredPromotion(Struct, frozen=True, kw_only=True):
+class AnsweredPromotion(Struct, frozen=True, kw_only=True, gc=False):
     """A promotion that applied, or (by its family) a voucher that paid. An offer has no version."""
 
     promotion: str
@@ -44,7 +48,7 @@ class AnsweredPromotion(Struct, frozen=True, kw_only=True):
     vouchers: tuple[str, ...] = ()
 
 
-class AnsweredLine(Struct, frozen=True, kw_only=True):
+class AnsweredLine(Struct, frozen=True, kw_only=True, gc=False):
     """A line's amounts before and after all discounts."""
 
     line_id: str
@@ -53,20 +57,20 @@ class AnsweredLine(Struct, frozen=True, kw_only=True):
     net_total_inc_tax: str
 
 
-class Reversed(Struct, frozen=True):
+class Reversed(Struct, frozen=True, gc=False):
     """What a return took back besides the figures."""
 
     vouchers_cancelled: tuple[str, ...] = ()
 
 
-class AnsweredPoints(Struct, frozen=True):
+class AnsweredPoints(Struct, frozen=True, gc=False):
     """Points of a basket."""
 
     base: int = 0
     total: int = 0
 
 
-class StoredAnswer(Struct, frozen=True, kw_only=True):
+class StoredAnswer(Struct, frozen=True, kw_only=True, gc=False):
     """What is read of the answer to a commit or a return."""
 
     net_total_inc_tax: str = "0"
@@ -76,13 +80,13 @@ class StoredAnswer(Struct, frozen=True, kw_only=True):
     reversed: Reversed = Reversed()
 
 
-class SoldProduct(Struct, frozen=True):
+class SoldProduct(Struct, frozen=True, gc=False):
     """What is read of a line's product."""
 
     cost_price: str | None = None
 
 
-class SoldLine(Struct, frozen=True, kw_only=True):
+class SoldLine(Struct, frozen=True, kw_only=True, gc=False):
     """What is read of a stored line: what a return never changes."""
 
     line_id: str
@@ -92,7 +96,7 @@ class SoldLine(Struct, frozen=True, kw_only=True):
     product: SoldProduct | None = None
 
 
-class ReturnedLine(Struct, frozen=True):
+class ReturnedLine(Struct, frozen=True, gc=False):
     """How much of a line a return brought back."""
 
     line_id: str
@@ -112,7 +116,6 @@ def answer_read(text: str) -> StoredAnswer:
     return _ANSWER.decode(text) if text else NOTHING
 
 
-@lru_cache(maxsize=2)
 def lines_read(text: str) -> Mapping[str, SoldLine]:
     """Read a transaction's lines, by line id."""
     return {line.line_id: line for line in _LINES.decode(text)}
@@ -192,12 +195,25 @@ def vouchers_of(answer: StoredAnswer) -> Iterator[tuple[str, int]]:
                 yield code, amount_of(row.discount)
 
 
-def promotion_figures(row: AnsweredPromotion, basket: Basket) -> Figures:
-    """Return the figures of a promotion that applied to a basket.
+def basket_figures(basket: Basket) -> list[tuple[AnsweredPromotion, Figures]]:
+    """Return the promotions that applied to a basket, each with its figures.
 
     Amounts that do not come out even, a part of a line's net value or a margin, are rounded half up to millionths, once
     for each line.
     """
+    answered = {line.line_id: line for line in basket.answer.lines} if basket.answer.applied else {}
+    whole: dict[str, _LineFigures] = {}
+    return [(row, _promotion_figures(row, basket, answered, whole)) for row in promotions_of(basket.answer)]
+
+
+_LineFigures = tuple[int, int, int]
+"""What units of a line sold for, their margin, and the part of the sales whose margin is not known."""
+
+
+def _promotion_figures(
+    row: AnsweredPromotion, basket: Basket, answered: Mapping[str, AnsweredLine], whole: dict[str, _LineFigures]
+) -> Figures:
+    """Return the figures of a promotion; ``whole`` has those of whole lines, which promotions of a basket share."""
     figures = no_figures()
     figures[_BASKETS] = 1
     figures[_REDEMPTIONS] = row.redemptions
@@ -206,9 +222,17 @@ def promotion_figures(row: AnsweredPromotion, basket: Basket) -> Figures:
     figures[_DISCOUNT] = amount_of(row.discount)
     figures[_POINTS_VALUE] = row.points * point_value_of(basket.point_value)
     figures[_BASKET] = amount_of(basket.answer.net_total_inc_tax)
-    answered = {line.line_id: line for line in basket.answer.lines}
     for share in row.lines:
-        _add_line(figures, row, share, answered[share.line_id], basket)
+        line_id = share.line_id
+        is_whole = share.quantity == basket.lines[line_id].quantity and line_id not in basket.returned
+        of_line = whole.get(line_id) if is_whole else None
+        if of_line is None:
+            of_line = _line_figures(row, share, answered[line_id], basket)
+            if is_whole:
+                whole[line_id] = of_line
+        figures[_PROMOTED] += of_line[0]
+        figures[_MARGIN] += of_line[1]
+        figures[_UNKNOWN] += of_line[2]
     return figures
 
 
@@ -233,8 +257,8 @@ def without_issued(figures: Figures) -> Figures:
 
 
 def added(first: Figures, second: Sequence[int]) -> Figures:
-    """Return the sums."""
-    return [a + b for a, b in zip(first, second, strict=True)]
+    """Return the sums of figures of the same length."""
+    return list(map(add, first, second))
 
 
 def less(first: Figures, second: Sequence[int]) -> Figures:
@@ -242,10 +266,8 @@ def less(first: Figures, second: Sequence[int]) -> Figures:
     return [a - b for a, b in zip(first, second, strict=True)]
 
 
-def _add_line(
-    figures: Figures, row: AnsweredPromotion, share: AnsweredShare, answered: AnsweredLine, basket: Basket
-) -> None:
-    """Add what the units of a promotion in a line sold for, and earned."""
+def _line_figures(row: AnsweredPromotion, share: AnsweredShare, answered: AnsweredLine, basket: Basket) -> _LineFigures:
+    """Return what the units of a promotion in a line sold for, and earned."""
     sold = basket.lines[share.line_id]
     units, left = _number(share.quantity), _number(sold.quantity)
     if share.line_id in basket.returned:
@@ -255,17 +277,15 @@ def _add_line(
     if units != left and left:
         part = Fraction(units) / left
         net, gross = _net_of_units(row, share, answered, basket, part=part), gross * part
-    figures[_PROMOTED] += _rounded(net, 1)
+    promoted = _rounded(net, 1)
     cost = sold.product.cost_price if sold.product is not None else None
     if cost is None or not basket.has_costs:
-        figures[_UNKNOWN] += _rounded(net, 1)
-        return
+        return promoted, 0, promoted
     cost_of_units = units * amount_of(cost)
     if not gross:
-        figures[_MARGIN] -= _rounded(cost_of_units, 1)
-        return
+        return promoted, -_rounded(cost_of_units, 1), 0
     ex_tax = units * amount_of(sold.unit_price_ex_tax)
-    figures[_MARGIN] += _rounded(ex_tax * net - cost_of_units * gross, gross)
+    return promoted, _rounded(ex_tax * net - cost_of_units * gross, gross), 0
 
 
 def _net_of_units(

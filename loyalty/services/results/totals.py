@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -12,8 +12,8 @@ from django.db import connection
 from pyroaring import BitMap64
 
 from loyalty.models import PromotionDayConsumers, PromotionDayResult, PromotionMonthResult, PromotionResult
-from loyalty.models.results import COLUMNS, FIGURES, ResultFigures
-from loyalty.services.results.figures import Figures, added
+from loyalty.models.results import COLUMNS, ResultFigures
+from loyalty.services.results.figures import Figures, added, no_figures
 
 MAX_ROWS_OF_A_STATEMENT = 2_000
 
@@ -35,32 +35,38 @@ class DayKey(NamedTuple):
     day: date
 
 
-Values = dict[str, object]
 Sums = Mapping[tuple[object, ...], Figures]
 
 
 @dataclass
 class Totals:
-    """The sums of a batch: 24 columns by key, figures as sold before those returned, and who redeemed what."""
+    """The sums of a batch by key: figures as sold, figures returned, and who redeemed what."""
 
-    figures: dict[ResultKey, Figures] = field(default_factory=dict)
+    sold: dict[ResultKey, Figures] = field(default_factory=dict)
+    returned: dict[ResultKey, Figures] = field(default_factory=dict)
     consumers: defaultdict[DayKey, set[int]] = field(default_factory=lambda: defaultdict(set))
 
-    def add(self, key: ResultKey, figures: Sequence[int], *, returned: bool = False) -> None:
+    def add(self, key: ResultKey, figures: Figures, *, returned: bool = False) -> None:
         """Add figures as sold, or as returned."""
-        nothing = [0] * len(FIGURES)
-        columns = [*nothing, *figures] if returned else [*figures, *nothing]
-        before = self.figures.get(key)
-        self.figures[key] = columns if before is None else added(before, columns)
+        sums = self.returned if returned else self.sold
+        before = sums.get(key)
+        sums[key] = figures if before is None else added(before, figures)
+
+    @property
+    def rows(self) -> Iterator[tuple[ResultKey, Figures]]:
+        """Yield each key with its 24 columns: figures as sold before those returned."""
+        nothing = no_figures()
+        for key in self.sold.keys() | self.returned.keys():
+            yield key, [*self.sold.get(key, nothing), *self.returned.get(key, nothing)]
 
     @property
     def account_days(self) -> set[tuple[int, date]]:
         """The accounts and days that are added to."""
-        return {(key.account_id, key.day) for key in self.figures}
+        return {(key.account_id, key.day) for key in self.sold.keys() | self.returned.keys()}
 
 
 def totals_add(totals: Totals, *, expected_redemptions: Mapping[tuple[int, date], Decimal]) -> None:
-    """Add a batch's sums to the results: three statements for the figures, and one for the consumers.
+    """Add a batch's sums to the results: a statement for each table of figures, and the consumers.
 
     Must be called under the lock on the mark: nobody else writes these rows.
 
@@ -71,16 +77,16 @@ def totals_add(totals: Totals, *, expected_redemptions: Mapping[tuple[int, date]
     days: dict[tuple[object, ...], Figures] = {}
     months: dict[tuple[object, ...], Figures] = {}
     sites: dict[tuple[object, ...], Figures] = {}
-    for key, figures in totals.figures.items():
+    for key, figures in totals.rows:
         expected = expected_redemptions[key.account_id, key.day]
         head = (key.account_id, key.promotion_id, key.version_id, f"{expected:f}")
-        _sum(sites, (*head, key.site_id, key.day.isoformat()), figures)
+        sites[*head, key.site_id, key.day.isoformat()] = figures
         _sum(days, (*head, key.day.isoformat()), figures)
         _sum(months, (*head, key.site_id, key.day.replace(day=1).isoformat()), figures)
     _rows_add(PromotionResult, ("site_id", "day"), sites)
     _rows_add(PromotionDayResult, ("day",), days)
     _rows_add(PromotionMonthResult, ("site_id", "month"), months, is_split=True)
-    _consumers_add(totals.consumers)
+    consumers_add(totals.consumers)
 
 
 def _sum(sums: dict[tuple[object, ...], Figures], key: tuple[object, ...], figures: Figures) -> None:
@@ -98,25 +104,35 @@ def _rows_add(model: type[ResultFigures], own_keys: Sequence[str], sums: Sums, *
     """
     names = (*_HEAD, *own_keys, *COLUMNS)
     keys = ["promotion_id", *own_keys, "version_id", *(["expected_redemption"] if is_split else [])]
-    rows = [dict(zip(names, (*key, *sums[key]), strict=True)) for key in sorted(sums, key=str)]
-    sql = _rows_add_sql(model._meta.db_table, names, keys)
+    sql = _rows_add_sql(model, names, keys)
+    # Sorted, so that rows that are written after each other are on the same pages.
+    rows = [(*key, *sums[key]) for key in sorted(sums)]
     with connection.cursor() as cursor:
         for start in range(0, len(rows), MAX_ROWS_OF_A_STATEMENT):
-            cursor.execute(sql, [json.dumps(rows[start : start + MAX_ROWS_OF_A_STATEMENT])])
+            cursor.execute(sql, _columns_sent(rows[start : start + MAX_ROWS_OF_A_STATEMENT]))
 
 
-def _rows_add_sql(table: str, names: Iterable[str], keys: Iterable[str]) -> str:
-    columns = ", ".join(names)
+def _columns_sent(rows: Sequence[tuple[object, ...]]) -> list[str]:
+    """Return the parameters for some rows: an array for each column, or all rows as JSON where there are no arrays."""
+    if connection.vendor == "postgresql":
+        return ["{" + ",".join(map(str, column)) + "}" for column in zip(*rows, strict=True)]
+    return [json.dumps(rows)]
+
+
+def _rows_add_sql(model: type[ResultFigures], names: Sequence[str], keys: Iterable[str]) -> str:
+    table, columns = model._meta.db_table, ", ".join(names)
     added_columns = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in COLUMNS)
     if connection.vendor == "postgresql":
-        source = f"SELECT {columns} FROM json_populate_recordset(NULL::{table}, %s)"  # noqa: S608 - names are our own
+        types = {field.column: field.db_type(connection) for field in model._meta.concrete_fields}
+        arrays = ", ".join(f"%s::{types[name]}[]" for name in names)
+        source = f"SELECT * FROM unnest({arrays})"  # noqa: S608 - names are our own
     else:
-        values = ", ".join(f"json_extract(value, '$.{name}')" for name in names)
+        values = ", ".join(f"json_extract(value, '$[{position}]')" for position in range(len(names)))
         source = f"SELECT {values} FROM json_each(%s) WHERE true"  # noqa: S608 - names are our own
     return f"INSERT INTO {table} ({columns}) {source} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {added_columns}"
 
 
-def _consumers_add(consumers: Mapping[DayKey, set[int]]) -> None:
+def consumers_add(consumers: Mapping[DayKey, set[int]]) -> None:
     """Add consumers to the days of their redemptions."""
     if not consumers:
         return

@@ -114,7 +114,7 @@ def _used(state: BudgetState) -> str:
 def budget_words(state: BudgetState, amount: int) -> str:
     """Return an amount of a budget with its unit, as people read it."""
     if state.in_money:
-        return f"{format_amount(state.text(amount), state.currency)} {state.currency}"
+        return f"{budget_number(state, amount)} {state.currency}"
     return f"{amount:,} {'point' if amount == 1 else 'points'}"
 
 
@@ -122,6 +122,16 @@ def total_budget_values(budget: JsonObject | None) -> dict[str, object]:
     """Return the fields' values of a budget in all."""
     budget = budget or {}
     return {"total_budget": budget.get("amount"), "total_budget_when_short": budget.get("when_short")}
+
+
+def budget_number(state: BudgetState, amount: int) -> str:
+    """Return an amount of a budget without its unit, as people read it."""
+    return format_amount(state.text(amount), state.currency) if state.in_money else f"{amount:,}"
+
+
+def budget_use_words(state: BudgetState) -> str:
+    """Return what is used of a budget, such as ``94.90 of 100.00 GBP``."""
+    return f"{budget_number(state, state.used)} of {budget_words(state, state.amount or 0)}"
 
 
 def budget_values(promotion: Promotion) -> dict[str, object]:

@@ -154,6 +154,7 @@ results_ranking         LoyaltyPromotions.see|Discounts.see
 promotion_results       LoyaltyPromotions.see
 promotion_conflicts     ConflictManagement.see
 promotion_uplift        LoyaltyPromotions.see
+programme_uplift        LoyaltyPromotions.see
 lost_saving             ConflictManagement.see
 try_basket              ConflictManagement.see
 try_basket:_keep        ConflictManagement.add

@@ -49,6 +49,7 @@ promotion_conflicts                                 SAPMCV  SAPMCV reads
 results_ranking                                     SAPMCV  SAPMCV reads
 promotion_results                                   SAPMCV  SAPMCV reads
 promotion_uplift                                    SAPMCV  SAPMCV reads
+programme_uplift                                    SAPMCV  SAPMCV reads
 lost_saving                                         -       SAPMCV reads
 try_basket                                          SAPMCV  SAPMCV reads
 try_basket:_keep                                    SAPMCV  SAPMC

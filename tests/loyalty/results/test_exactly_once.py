@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from consumers.models import Site
 from loyalty.models import PromotionResult
 from loyalty.selectors.results_verification import results_differences
-from loyalty.services.results import readers
+from loyalty.services.results import count, readers
 from loyalty.services.results.count import results_count
 from loyalty.services.results.readers import CountedBatch
 from tests.loyalty.till.shop import Json, Shop, make_basket, make_line, make_return, make_set, make_shop
@@ -72,8 +72,8 @@ SELL = st.tuples(
 )
 GIVE_BACK = st.tuples(st.just("return"), st.integers(0, 5), st.sampled_from(SKUS), st.integers(1, 2))
 VOID = st.tuples(st.just("void"), st.integers(0, 5))
-RUN = st.tuples(st.just("run"), st.integers(1, 3))
-DIE = st.tuples(st.just("die"), st.integers(1, 3))
+RUN = st.tuples(st.just("run"), st.integers(1, 5))
+DIE = st.tuples(st.just("die"), st.integers(1, 5))
 
 
 @dataclass
@@ -145,8 +145,10 @@ class Script:
 
 @pytest.fixture
 def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
+    """Listen to what is counted, in batches of several slices."""
     heard = Heard()
     monkeypatch.setattr(readers, "_readers", [heard])
+    monkeypatch.setattr(count, "MAX_SLICE", 2)
     return heard
 
 

@@ -280,7 +280,7 @@ def test_confirming_an_imported_file_asks_for_it_again(office: Office) -> None:
     assert office.post("promotions_product_process_import", **sent).url == "/admin/promotions/product/"
     again = office.post("promotions_product_process_import", **sent)
     assert again.url == "/admin/promotions/product/import/"
-    assert "The file is gone" in office.page("promotions_product_import").content.decode()
+    assert "The file is no longer available" in office.page("promotions_product_import").content.decode()
 
 
 @pytest.mark.parametrize("file", ["../../etc/passwd", "", "\x00", "x.csv"])

@@ -41,7 +41,7 @@ def unguard_budget(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("promotions", "0013_budgets")]
+    dependencies = [("promotions", "0014_fill_ignores_universal_holdout")]
 
     operations = [
         migrations.AddField("historicalcampaign", "budget", models.JSONField(blank=True, null=True)),
