@@ -104,7 +104,10 @@ def test_a_campaign_answers_its_budget_and_what_is_used(shop: Shop) -> None:
 
 
 def test_all_that_is_wrong_with_a_list_of_campaigns_is_said_and_nothing_is_saved(shop: Shop) -> None:
-    rows = [{"code": "a", "name": "A"}, {"code": "b", "name": "x\x07", "budget": {"amount": "ten"}}]
+    rows: list[dict[str, Any]] = [
+        {"code": "a", "name": "A"},
+        {"code": "b", "name": "x\x07", "budget": {"amount": "ten"}},
+    ]
     answer = shop.manager.post("campaigns/bulk", rows)
     assert {attr for attr, _ in codes_at(answer)} >= {"1.name"}
     rows[1]["name"] = "B"
