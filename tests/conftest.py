@@ -26,7 +26,7 @@ from config.celery import app as celery_app
 from consumers.services import schedule
 from loyalty.services.till.snapshot import snapshots_forget
 from tests.contract import call_problems
-from tests.database import migrated_database, save_state
+from tests.database import migrated_database, module_transaction, save_state
 
 # A test that imports the server's module would bound the statements of all tests, which take long on a busy machine.
 settings.STATEMENT_TIMEOUT = 0
@@ -44,6 +44,29 @@ hypothesis_settings.load_profile("same")
 BUSY = 120_000
 """Milliseconds after which a browser's test gives up."""
 expect.set_options(timeout=BUSY)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--database", action="store_true", help="leave out tests that do not ask the database")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With ``--database``, keep the tests whose marker or fixtures ask the database, or start a server that does."""
+    if not config.getoption("--database"):
+        return
+    asks = [item for item in items if item.get_closest_marker("django_db") or asks_the_database(item)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(asks)])
+    items[:] = asks
+
+
+STARTS_PROCESSES = ("tests/soak/", "tests/outages/", "tests/config/test_settings.py", "tests/config/test_serve.py")
+"""Where tests start servers and other processes, which read the address of the database themselves."""
+
+
+def asks_the_database(item: pytest.Item) -> bool:
+    """Return whether a fixture of a test, at any depth, sets the database up."""
+    fixtures = set(getattr(item, "fixturenames", ()))
+    return "django_db_setup" in fixtures or "db" in fixtures or item.nodeid.startswith(STARTS_PROCESSES)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -66,6 +89,23 @@ def django_db_setup(django_test_environment: None, django_db_modify_db_settings:
     with django_db_blocker.unblock(), migrated_database(), pytest.MonkeyPatch.context() as monkeypatch:
         migrated = save_state()
         monkeypatch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: migrated.restore())
+        yield
+
+
+def empty_cache() -> dict[str, Any]:
+    """Return the setting of a cache without entries: a key prefix of its own leaves the other process's alone."""
+    return {"default": {**settings.CACHES["default"], "KEY_PREFIX": uuid4().hex}}
+
+
+@pytest.fixture(scope="module")
+def module_rows(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Keep what a module's fixtures write, for all of its tests; each rolls back its own changes.
+
+    For modules without tests that commit: those would restore the database under it.
+    """
+    # Ids and versions begin again in each module, as they do in each test: see ``isolated``.
+    snapshots_forget()
+    with override_settings(CACHES=empty_cache()), django_db_blocker.unblock(), module_transaction():
         yield
 
 
@@ -100,8 +140,7 @@ def quick_settings(django_test_environment: None) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def isolated(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Isolate what tests, and processes that run them at the same time, would share."""
-    # A key prefix of its own is an empty cache, and leaves the other process's entries alone.
-    settings.CACHES = {"default": {**settings.CACHES["default"], "KEY_PREFIX": uuid4().hex}}
+    settings.CACHES = empty_cache()
     # Tests turn the clock of this process, not the database's.
     monkeypatch.setattr(schedule, "database_now", timezone.now)
     # Ids and versions begin again in each test: a snapshot of the last test's account would pass for this one's.

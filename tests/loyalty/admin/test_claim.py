@@ -20,8 +20,8 @@ WITHOUT_SCRIPTS: dict[str, Any] = {}
 WITH_SCRIPTS: dict[str, Any] = {"headers": {"HX-Request": "true"}}
 
 
-@pytest.fixture
-def office() -> Office:
+@pytest.fixture(scope="module")
+def module_office(module_rows: None) -> Office:
     office = make_office(role=StaffRole.CUSTOMER_SERVICE)
     fill(office.account)
     reward(office.account, "mug", 100)
@@ -36,6 +36,11 @@ def office() -> Office:
         at=timezone.now(),
     )
     return office
+
+
+@pytest.fixture
+def office(module_office: Office, db: None) -> Office:
+    return module_office.for_a_test()
 
 
 def reward(account: Account, code: str, cost: int, **fields: Any) -> Offer:

@@ -19,11 +19,16 @@ from tests.consumers.admin.office import Office, fill, make_office, save_discoun
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def office() -> Office:
+@pytest.fixture(scope="module")
+def module_office(module_rows: None) -> Office:
     office = make_office("acme")
     fill(office.account)
     return office
+
+
+@pytest.fixture
+def office(module_office: Office, db: None) -> Office:
+    return module_office.for_a_test()
 
 
 def panel(office: Office, promotion_id: int, page: str = "") -> Any:

@@ -25,12 +25,17 @@ from tests.consumers.admin.office import Office, fill, make_office, save_discoun
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def office() -> Office:
+@pytest.fixture(scope="module")
+def module_office(module_rows: None) -> Office:
     office = make_office()
     fill(office.account)
     save_discount(office.account, code="half", name="Half price", value="50", product_sets=[{"rules": {}}])
     return office
+
+
+@pytest.fixture
+def office(module_office: Office, db: None) -> Office:
+    return module_office.for_a_test()
 
 
 def sell(

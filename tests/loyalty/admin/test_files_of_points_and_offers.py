@@ -19,11 +19,16 @@ LEDGER, OFFERS = "loyalty_ledgerentry", "loyalty_offer"
 BALANCES = "consumer_id,points,active_on,expires_on,description\nacme-c1,1250,,,Opening balance\nacme-c2,-40,,,Owed\n"
 
 
-@pytest.fixture
-def office() -> Office:
+@pytest.fixture(scope="module")
+def module_office(module_rows: None) -> Office:
     office = make_office()
     fill(office.account, rows=2)
     return office
+
+
+@pytest.fixture
+def office(module_office: Office, db: None) -> Office:
+    return module_office.for_a_test()
 
 
 def balances() -> dict[str, int]:

@@ -22,11 +22,16 @@ PAGE = "loyalty_redemptionmessage_change"
 WITH_SCRIPTS: dict[str, Any] = {"headers": {"HX-Request": "true"}}
 
 
-@pytest.fixture
-def office() -> Office:
+@pytest.fixture(scope="module")
+def module_office(module_rows: None) -> Office:
     office = make_office(role=StaffRole.CUSTOMER_SERVICE)
     fill(office.account)
     return office
+
+
+@pytest.fixture
+def office(module_office: Office, db: None) -> Office:
+    return module_office.for_a_test()
 
 
 def stored_message() -> RedemptionMessage:

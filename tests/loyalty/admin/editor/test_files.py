@@ -160,12 +160,17 @@ def create_full_promotions(account: Account) -> None:
     )
 
 
-@pytest.fixture
-def office() -> Office:
+@pytest.fixture(scope="module")
+def module_office(module_rows: None) -> Office:
     office = make_office()
     fill(office.account, rows=2)
     create_full_promotions(office.account)
     return office
+
+
+@pytest.fixture
+def office(module_office: Office, db: None) -> Office:
+    return module_office.for_a_test()
 
 
 def twin(office: Office) -> Office:
@@ -456,7 +461,7 @@ def test_a_rest_api_response_can_be_imported_as_a_file(office: Office, path: str
 
 
 def test_values_too_long_for_a_spreadsheet_cell_are_exported_as_csv_and_json() -> None:
-    office = make_office(catalogue_enabled=False)
+    office = make_office("new", catalogue_enabled=False)
     skus = [f"{n:064}" for n in range(1000)]
     save_discount(office.account, code="long", product_sets=[{"products": skus}])
     refused = office.post(f"{DISCOUNT}_export", format=number_of("xlsx"), resource="0")

@@ -36,11 +36,16 @@ FIFTH = {
 }
 
 
-@pytest.fixture
-def office() -> Office:
+@pytest.fixture(scope="module")
+def module_office(module_rows: None) -> Office:
     office = make_office()
     fill(office.account)
     return office
+
+
+@pytest.fixture
+def office(module_office: Office, db: None) -> Office:
+    return module_office.for_a_test()
 
 
 def sentence_of(
@@ -132,7 +137,9 @@ def test_a_promotion_is_described_in_a_sentence(
 
 
 def test_the_summary_names_the_end() -> None:
-    definition = sentence_of(make_office(), "fixed_points", {"points": 1}, ends_at=datetime(2026, 4, 1, tzinfo=UTC))
+    definition = sentence_of(
+        make_office("new"), "fixed_points", {"points": 1}, ends_at=datetime(2026, 4, 1, tzinfo=UTC)
+    )
     assert (
         definition
         == "From 1 Mar 2026, 00:00 UTC until 1 Apr 2026, 00:00 UTC, loyalty members get 1 point per transaction."
