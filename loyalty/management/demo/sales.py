@@ -61,7 +61,7 @@ def sales(trade: Trade, *, until: datetime, count: int) -> list[Sale]:
     busy = [(1.4 if day.weekday() >= 5 else 1.0) * (1.3 - 0.6 * back / DAYS) for back, day in enumerate(days)]
     effect = trade.effect
     days_of_effect = [day for day in days if effect and day >= effect.since and day.weekday() in effect.weekdays]
-    extra = round(count * effect.share) if effect and days_of_effect else 0
+    extra = round(count * effect.share) if effect and effect.consumers and days_of_effect else 0
     generated: list[Sale] = []
     while len(generated) < count - extra:
         (consumer,) = chance.choices(trade.consumers, loyalty)
