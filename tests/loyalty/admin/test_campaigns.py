@@ -244,7 +244,7 @@ def test_empty_cells_clear_campaign_funding_and_class(office: Office, kind: str)
     Offer.objects.create(
         account=office.account, code="o", name="Coffee", currency="GBP", value=5, funding=ACME, ledger_class="9"
     )
-    nothing = {"campaign": None, "funding": [], "ledger_class": ""}
+    nothing: dict[str, Any] = {"campaign": None, "funding": [], "ledger_class": ""}
     for page in ("promotions_discount", "loyalty_offer"):
         [row] = rows_of(export(office, page, kind), kind)
         blank = {name: empty if kind == "json" else "" for name, empty in nothing.items() if name in row}
