@@ -10,6 +10,8 @@ from typing import Any
 
 from django.db import connection
 
+from promotions.engine.money import EXPONENTS
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Difference:
@@ -24,6 +26,13 @@ class Difference:
     def __str__(self) -> str:
         return f"{self.account}: {self.figure} of {self.row} is {self.stored}, history says {self.history}"
 
+
+_MINOR_UNITS = (
+    "CASE p.currency "
+    + " ".join(f"WHEN '{currency}' THEN {10**decimals}" for currency, decimals in sorted(EXPONENTS.items()))
+    + " ELSE 100 END"
+)
+"""SQL: the minor units in a unit of a promotion's currency."""
 
 _CHECKS = {
     "points balance": """
@@ -87,17 +96,39 @@ _CHECKS = {
         WHERE p.redemptions <> COALESCE(h.redemptions, 0)
         ORDER BY a.code, p.code
     """,
-    "budget used": """
-        SELECT a.code, p.code, p.budget_used,
-            CASE WHEN p.family = 'discount' OR p.type = 'redeem_offer' THEN p.saving_given
-                ELSE COALESCE(h.points, 0) END
+    # What discounts take off and vouchers are worth is whole minor units: their sum is exact in any database.
+    "budget used": f"""
+        SELECT a.code, p.code, p.budget_used, COALESCE(h.used, 0)
         FROM promotions_promotion p
         JOIN consumers_account a ON a.id = p.account_id
         LEFT JOIN (
-            SELECT promotion_id, SUM(points) AS points FROM loyalty_appliedpromotion GROUP BY promotion_id
+            SELECT ap.promotion_id, CASE WHEN p.family = 'discount' OR p.type = 'redeem_offer'
+                THEN CAST(ROUND(SUM(ap.saving) * {_MINOR_UNITS}) AS bigint) ELSE SUM(ap.points) END AS used
+            FROM loyalty_appliedpromotion ap JOIN promotions_promotion p ON p.id = ap.promotion_id
+            GROUP BY ap.promotion_id, p.family, p.type, p.currency
         ) h ON h.promotion_id = p.id
-        WHERE p.budget_used <> CASE WHEN p.family = 'discount' OR p.type = 'redeem_offer' THEN p.saving_given
-            ELSE COALESCE(h.points, 0) END
+        WHERE p.budget_used <> COALESCE(h.used, 0)
+        ORDER BY a.code, p.code
+    """,  # noqa: S608 - its only insert is made of currencies and numbers
+    "budget used by a campaign": """
+        SELECT a.code, c.code, c.budget_used, COALESCE(h.given, 0)
+        FROM promotions_campaign c
+        JOIN consumers_account a ON a.id = c.account_id
+        LEFT JOIN (
+            SELECT campaign_id, SUM(saving_given) AS given FROM promotions_promotion
+            WHERE campaign_id IS NOT NULL GROUP BY campaign_id
+        ) h ON h.campaign_id = c.id
+        WHERE c.budget_amount IS NOT NULL AND c.budget_used <> COALESCE(h.given, 0)
+        ORDER BY a.code, c.code
+    """,
+    "share in its campaign's budget": """
+        SELECT a.code, p.code, CASE WHEN p.in_campaign_budget THEN 'yes' ELSE 'no' END,
+            CASE WHEN c.budget_amount IS NULL THEN 'no' ELSE 'yes' END
+        FROM promotions_promotion p
+        JOIN consumers_account a ON a.id = p.account_id
+        LEFT JOIN promotions_campaign c ON c.id = p.campaign_id
+        WHERE (p.in_campaign_budget AND c.budget_amount IS NULL)
+            OR (NOT p.in_campaign_budget AND c.budget_amount IS NOT NULL)
         ORDER BY a.code, p.code
     """,
     "redemptions by consumer": """

@@ -9,7 +9,7 @@ from django.utils import timezone
 from consumers.choices import StaffRole
 from loyalty.models import Offer
 from promotions.models import Campaign, Promotion
-from tests.consumers.admin.files.builders import KINDS, confirm, export, preview, problem_texts, rows_of
+from tests.consumers.admin.files.builders import KINDS, confirm, export, file_of, preview, problem_texts, rows_of
 from tests.consumers.admin.office import Office, make_office, save_discount, save_promotion
 from tests.consumers.builders import take_away
 from tests.loyalty.admin.promotion_page import PUBLISH, add, form_values
@@ -214,6 +214,45 @@ def test_campaign_funding_and_class_go_through_a_file(office: Office, kind: str)
     assert (ice.campaign, ice.funding, ice.ledger_class) == (campaign(), ACME, "4711")
 
 
+def who_pays(row: Promotion | Offer) -> tuple[Any, ...]:
+    return getattr(row, "campaign", None), row.funding, row.ledger_class
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_campaign_funding_and_class_a_file_goes_out_and_in(office: Office, kind: str) -> None:
+    Promotion.objects.filter(code__in=("points", "ice", "draft")).delete()
+    save_discount(office.account, code="plain", name="Plain")
+    Offer.objects.create(account=office.account, code="o", name="Coffee", currency="GBP", value=5)
+    rows: dict[str, Any] = {
+        "loyalty_loyaltypromotion": Promotion.objects.filter(code="alone"),
+        "promotions_discount": Promotion.objects.filter(code="plain"),
+        "loyalty_offer": Offer.objects.filter(code="o"),
+        CAMPAIGN: Campaign.objects.filter(code="summer"),
+    }
+    for page, stored in rows.items():
+        content = export(office, page, kind)
+        answer = preview(office, page, content, kind)
+        assert (answer.context["result"].unchanged, problem_texts(answer)) == (1, []), page
+        stored.delete()
+        confirm(office, page, content, kind)
+        row = stored.get()
+        assert page == CAMPAIGN or who_pays(row) == (None, [], ""), page
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_empty_cells_clear_campaign_funding_and_class(office: Office, kind: str) -> None:
+    Offer.objects.create(
+        account=office.account, code="o", name="Coffee", currency="GBP", value=5, funding=ACME, ledger_class="9"
+    )
+    nothing: dict[str, Any] = {"campaign": None, "funding": [], "ledger_class": ""}
+    for page in ("promotions_discount", "loyalty_offer"):
+        [row] = rows_of(export(office, page, kind), kind)
+        blank = {name: empty if kind == "json" else "" for name, empty in nothing.items() if name in row}
+        confirm(office, page, file_of([{**row, **blank}], kind), kind)
+    assert who_pays(Promotion.objects.get(code="ice")) == (None, [], "")
+    assert who_pays(Offer.objects.get(code="o")) == (None, [], "")
+
+
 def test_a_file_that_names_no_such_campaign_is_refused(office: Office) -> None:
     head = "code,type,name,starts_at,outcome.points,campaign\n"
     page = preview(office, "loyalty_loyaltypromotion", f"{head}a,fixed_points,A,2030-01-01 09:00,5,winter\n")
@@ -231,6 +270,42 @@ def test_campaigns_have_a_file_of_their_own(office: Office) -> None:
     assert preview(office, CAMPAIGN, content).context["result"].unchanged == 1
     confirm(office, CAMPAIGN, "code,name,owner\neaster,Easter,Ada\n")
     assert Campaign.objects.get(account=office.account, code="easter").owner == "Ada"
+
+
+def test_the_form_of_a_campaign_has_its_budget_and_says_what_is_used(office: Office) -> None:
+    values = {"code": "summer", "name": "Summer", "owner": "Ada", "description": ""}
+    budget = {"total_budget": "10", "total_budget_when_short": "honour"}
+    assert office.post(f"{CAMPAIGN}_change", campaign().pk, **values, **budget).status_code == 302
+    assert campaign().budget == {"amount": "10.00", "when_short": "honour"}
+    Campaign.objects.filter(code="summer").update(budget_used=400)
+    page = office.page(f"{CAMPAIGN}_change", campaign().pk).content.decode()
+    assert "Used: 4.00 GBP. Left: 6.00 GBP." in page
+    assert "10.00 GBP, 4.00 GBP used" in office.page(f"{CAMPAIGN}_changelist").content.decode()
+    assert office.post(f"{CAMPAIGN}_change", campaign().pk, **values).status_code == 302
+    assert campaign().budget is None
+
+
+def test_a_budget_that_the_service_refuses_is_said_at_its_field(office: Office) -> None:
+    values = {"code": "summer", "name": "Summer", "owner": "Ada", "description": ""}
+    page = office.post(f"{CAMPAIGN}_change", campaign().pk, **values, total_budget="10.001")
+    assert list(page.context["adminform"].form.errors) == ["total_budget"]
+    Promotion.objects.filter(code="ice").update(currency="EUR")
+    page = office.post(f"{CAMPAIGN}_change", campaign().pk, **values, total_budget="10")
+    assert list(page.context["adminform"].form.errors) == ["total_budget"]
+    assert "another currency: ice." in page.content.decode()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_campaigns_budget_goes_through_a_file(office: Office, kind: str) -> None:
+    budget = {"amount": "10.00", "when_short": "cut"}
+    confirm(office, CAMPAIGN, 'code,budget\nsummer,"{""amount"": ""10"", ""when_short"": ""cut""}"\n')
+    assert (campaign().budget, campaign().budget_amount) == (budget, 1000)
+    content = export(office, CAMPAIGN, kind)
+    assert preview(office, CAMPAIGN, content, kind).context["result"].unchanged == 1
+    confirm(office, CAMPAIGN, "code,name\nsummer,Summer days\n")
+    assert campaign().budget == budget
+    page = preview(office, CAMPAIGN, 'code,budget\nsummer,"{""amount"": ""ten""}"\n')
+    assert problem_texts(page) == ["Row 2, budget.amount: Must be a number such as 12.50."]
 
 
 def test_offers_say_who_pays_in_form_and_file(office: Office) -> None:
