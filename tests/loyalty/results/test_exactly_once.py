@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.db import transaction
 from django.utils import timezone
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -154,8 +154,14 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
     return heard
 
 
+def _sold_to(consumer: str) -> tuple[object, ...]:
+    """Sell on a day of a week and a month that are over."""
+    return ("sell", (1, 1, 1), consumer, "001", DAYS_AGO[-1], False)
+
+
 @hypothesis_settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps=st.lists(st.one_of(SELL, SELL, GIVE_BACK, GIVE_BACK, VOID, RUN, DIE), min_size=4, max_size=14))
+@example(steps=[_sold_to("c"), ("run", 5), _sold_to("d"), ("return", 0, "TEA", 1)])
 def examples(shop: Shop, heard: Heard, steps: list[tuple[object, ...]]) -> None:
     with transaction.atomic():
         heard.sales.clear()
