@@ -43,7 +43,7 @@ bench-history: setup-dev
 	$(BIN)/python -m benchmarks history $(BENCH)
 
 soak: setup-dev
-	SOAK=full $(BIN)/python -m pytest tests/soak tests/outages tests/loyalty/till/test_races.py
+	SOAK=full $(BIN)/python -m pytest --timeout 0 tests/soak tests/outages tests/loyalty/till/test_races.py
 
 # Take the pictures of the documentation, from a separate demo.
 screenshots: setup-dev browser

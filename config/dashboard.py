@@ -10,9 +10,11 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
+from consumers.admin.framework.formatting import format_day
 from consumers.models import Account, User
 from consumers.types import Context, JsonObject
 from loyalty.choices import MessageState
+from loyalty.selectors.budget_alerts import NEARLY_USED_PERCENT, BudgetAlert, BudgetAlertKind, budget_alerts
 from loyalty.selectors.overview import (
     messages_needing_attention,
     points_issued_by_day,
@@ -24,6 +26,7 @@ from loyalty.selectors.overview import (
     sales_since,
     vouchers_issued_by_day,
 )
+from promotions.admin.editor.budget_fields import budget_number, budget_use_words, budget_words
 from promotions.admin.editor.header import describe_redemptions
 from promotions.choices import Family, Status
 from promotions.models import Promotion
@@ -60,8 +63,6 @@ TILE_STATUSES = (Status.ACTIVE, Status.SCHEDULED, Status.DRAFT)
 MAX_LISTED = 5
 ENDING_WITHIN = timedelta(days=14)
 SALES_PERIOD = timedelta(days=7)
-NEARLY_USED_PERCENT = 80
-"""Limits used up by at least this percentage are listed."""
 CHARTED_DAYS = 14
 BAR_WIDTH = 24
 """Width of a day in a chart, with the gap beside its bar."""
@@ -90,6 +91,9 @@ def dashboard(request: HttpRequest, context: Context) -> JsonObject:
                 _nearly_used(account.pk, families, now),
             ),
         ]
+        budgets = _budgets(account, families, now)
+        # What somebody should look at comes first.
+        context["lists"].insert(0 if budgets["rows"] else len(context["lists"]), budgets)
     if user.has_perm("loyalty.view_transaction"):
         context["sales"] = sales_since(account_id=account.pk, since=now - SALES_PERIOD)
     context["charts"] = _charts(user, account, now)
@@ -225,3 +229,30 @@ def _nearly_used(account_id: int, families: Collection[Family], now: datetime) -
 def _ending(account_id: int, families: Collection[Family], now: datetime) -> list[JsonObject]:
     rows = promotions_ending(account_id=account_id, families=families, at=now, within=ENDING_WITHIN)[: MAX_LISTED + 1]
     return [_row(promotion, moment=promotion.ends_at) for promotion in rows]
+
+
+def _budgets(account: Account, families: Collection[Family], now: datetime) -> JsonObject:
+    """Return the alerts of budgets: those that do not fit are folded, as no alert may be missed."""
+    alerts = budget_alerts(account_id=account.pk, families=families, at=now, zone=account.zone)
+    rows = [_row(alert.budget.owner, fact=f"{alert.percent:,}% used", note=_describe_alert(alert)) for alert in alerts]
+    return {
+        "title": "Budgets that run out",
+        "empty": "No budget is nearly used or runs out early.",
+        "rows": rows[:MAX_LISTED],
+        "folded": rows[MAX_LISTED:],
+    }
+
+
+def _describe_alert(alert: BudgetAlert) -> str:
+    """Say what is left of a budget, and when it runs out if that is before its end."""
+    state, sentences = alert.budget.state, []
+    if alert.kind == BudgetAlertKind.USED_UP:
+        return f"Used up: {budget_use_words(state)} given."
+    if alert.kind == BudgetAlertKind.NEARLY_USED:
+        left, amount = budget_number(state, state.left or 0), budget_words(state, state.amount or 0)
+        sentences.append(f"{left} of {amount} left.")
+    if alert.ends_early:
+        end = format_day(alert.budget.last)
+        day = f"{alert.ends_early:%A}, {format_day(alert.ends_early)}"
+        sentences.append(f"At this pace it runs out on {day}, before it ends on {end}.")
+    return " ".join(sentences)

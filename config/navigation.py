@@ -25,6 +25,7 @@ PAGES: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             ("Personalized promotions", "checklist", "promotions.personalizedpromotion"),
             ("Campaigns", "campaign", "promotions.campaign"),
             ("Results", "monitoring", "promotions.promotion", "results_ranking"),
+            ("Programme uplift", "science", "loyalty.loyaltypromotion", "programme_uplift"),
             ("Calendar", "calendar_month", "promotions.promotion", "promotion_calendar"),
             ("Try a basket", "shopping_basket", "loyalty.triedbasket", "try_basket"),
             ("Conflict management", "balance", "conflicts.conflictsettings"),

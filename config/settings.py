@@ -297,6 +297,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "personalized-promotions", "description": "Lists of products from which consumers choose."},
         {"name": "points-adjustments", "description": "Corrections of many balances at once."},
         {"name": "products", "description": "The catalogue."},
+        {"name": "programme", "description": "All promotions of the account together."},
         {"name": "promotions", "description": "Loyalty promotions, which give points and offers."},
         {"name": "results", "description": "What all promotions of a period gave and sold."},
         {"name": "sites", "description": "Shops and web shops."},

@@ -16,10 +16,11 @@ from consumers.admin.password import Forgotten, ForgottenDone, NewPassword, NewP
 from consumers.admin.saved_filters import saved_filter_add_page, saved_filters_page
 from loyalty.admin.calendar import calendar
 from loyalty.admin.conflicts import conflicts_page, lost_saving_fragment
+from loyalty.admin.results.campaign_page import campaign_results
 from loyalty.admin.results.promotion_page import promotion_results
 from loyalty.admin.results.ranking import results_ranking
 from loyalty.admin.try_basket.page import try_basket
-from loyalty.admin.uplift import uplift_page
+from loyalty.admin.uplift import programme_uplift_page, uplift_page
 from loyalty.selectors.promotion import LOYALTY_REFERENCE_SOURCES
 from loyalty.selectors.rule_values import LOYALTY_TEXT_SOURCES
 from promotions.admin.rules.endpoints import choices_found, rules_reading, rules_vocabulary
@@ -45,6 +46,8 @@ urlpatterns = [
     path("admin/conflicts-of/", admin.site.admin_view(conflicts_page), name="promotion_conflicts"),
     path("admin/results/", admin.site.admin_view(results_ranking), name="results_ranking"),
     path("admin/results-of/", admin.site.admin_view(promotion_results), name="promotion_results"),
+    path("admin/results-of-campaign/", admin.site.admin_view(campaign_results), name="campaign_results"),
+    path("admin/programme-uplift/", admin.site.admin_view(programme_uplift_page), name="programme_uplift"),
     path("admin/uplift/", admin.site.admin_view(uplift_page), name="promotion_uplift"),
     path("admin/lost-saving/", admin.site.admin_view(lost_saving_fragment), name="lost_saving"),
     path("admin/try/", admin.site.admin_view(try_basket), name="try_basket"),

@@ -30,7 +30,8 @@ CODES = [
             ("insufficient_points", "The consumer has too few points."),
             ("offer_unavailable", "The offer is archived, has ended or is out of stock."),
             ("no_control_group", "The promotion has no control group to be compared with."),
-            ("not_measured_yet", "The promotion has not started: there is nothing to compare yet."),
+            ("no_universal_holdout", "The account had no universal holdout in that year."),
+            ("not_measured_yet", "The promotion or the holdout has not started: there is nothing to compare yet."),
         )
     ),
 ]

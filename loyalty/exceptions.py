@@ -133,7 +133,13 @@ class NoControlGroup(LoyaltyError):
     code = "no_control_group"
 
 
+class NoUniversalHoldout(LoyaltyError):
+    """The account had no universal holdout in a year."""
+
+    code = "no_universal_holdout"
+
+
 class NotMeasuredYet(LoyaltyError):
-    """The promotion has not started, so that its consumers are not measured yet."""
+    """The promotion, or the universal holdout, has not started, so that its consumers are not measured yet."""
 
     code = "not_measured_yet"

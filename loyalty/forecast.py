@@ -10,6 +10,23 @@ FORECAST_DAYS = 4 * WEEK_DAYS
 """The last days that a forecast looks at."""
 
 
+def day_used_up(left: Decimal, used: Mapping[date, Decimal], *, first: date, today: date) -> date | None:
+    """Return the day on which what is left now will be used up, if each day uses as much as its weekday does usually.
+
+    Args:
+        left: what is left now; today is the answer where that is nothing.
+        used: by day, with what today has used so far; a day that is missing used nothing.
+        first: the day on which it began: what is before does not count.
+        today: which is not over: it still uses what its weekday does usually, less what it has used already.
+
+    Returns:
+        The first day at whose end nothing will be left; None where that never comes.
+    """
+    medians = weekday_medians(used, first=first, last=today - timedelta(days=1))
+    rest_of_today = max(medians[today.weekday()] - max(used.get(today, Decimal(0)), Decimal(0)), Decimal(0))
+    return day_of_running_out(left - rest_of_today, medians=medians, after=today)
+
+
 def weekday_medians(used: Mapping[date, Decimal], *, first: date, last: date) -> list[Decimal]:
     """Return the median use of each weekday over the last 4 weeks, from Monday to Sunday.
 

@@ -177,10 +177,9 @@ def _trials(
 
 
 def rulebook_of(promotions: Sequence[Promotion], catalogue: CatalogueContext) -> Rulebook:
-    """Return a rulebook of some promotions alone, on the account's terms."""
-    return Rulebook.build(
-        promotions, terms=catalogue.terms, offers=catalogue.offers, personalized=catalogue.personalized
-    )
+    """Return a rulebook of some promotions alone, on the account's terms, for a shopper whom no draw holds out."""
+    terms = replace(catalogue.terms, universal_holdout=None)
+    return Rulebook.build(promotions, terms=terms, offers=catalogue.offers, personalized=catalogue.personalized)
 
 
 def _decide(basket: Basket, shopper: Shopper, rulebook: Rulebook, policy: Policy) -> Decision:
@@ -190,7 +189,7 @@ def _decide(basket: Basket, shopper: Shopper, rulebook: Rulebook, policy: Policy
 def _shopper(
     facts: Mapping[str, object], today: date, pair: Sequence[Promotion], lines: Sequence[ExampleLine]
 ) -> Shopper:
-    """Return a shopper with these facts, outside every control group, with the basket's products on every list."""
+    """Return a shopper with these facts, whom nothing holds out, with the basket's products on every list."""
     lists = {backend_id for promotion in pair for backend_id in promotion.personalized}
     bought = tuple(dict.fromkeys(line.sku for line in lines))
     known: dict[str, object] = {"is_loyalty_member": True, **facts}

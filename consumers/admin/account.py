@@ -14,8 +14,10 @@ from consumers.admin.framework.formset_field import FormSetField, RowForm
 from consumers.admin.framework.pages import OnePageAdmin, ServiceForm, account_of, author_of
 from consumers.choices import CURRENCIES
 from consumers.models import Account
-from consumers.services.account import AccountValues, account_update
+from consumers.services.account import AccountValues, HoldoutValues, account_update
 from consumers.types import JsonObject
+
+HOLDOUT_FIELDS = ("holdout_percentage", "holdout_starts_on", "holdout_ends_on")
 
 
 class EarnRateForm(RowForm):
@@ -37,7 +39,12 @@ class EarnRateForm(RowForm):
 class AccountForm(ServiceForm):
     """The account's settings, as its service takes them."""
 
-    problem_fields = {"other_earn_rates": "earn_rates"}
+    problem_fields = {
+        "other_earn_rates": "earn_rates",
+        "universal_holdout.percentage": "holdout_percentage",
+        "universal_holdout.starts_on": "holdout_starts_on",
+        "universal_holdout.ends_on": "holdout_ends_on",
+    }
 
     currency = currency_field(
         label="Currency",
@@ -68,6 +75,7 @@ class AccountForm(ServiceForm):
             "expected_redemption",
             "catalogue_enabled",
             "late_transaction_days",
+            *HOLDOUT_FIELDS,
         )
         labels = {
             "name": "Account name",
@@ -76,6 +84,9 @@ class AccountForm(ServiceForm):
             "expected_redemption": "Points that will be redeemed (%)",
             "catalogue_enabled": "Use the product catalogue",
             "late_transaction_days": "Accept late transactions for (days)",
+            "holdout_percentage": "Customers held out (%)",
+            "holdout_starts_on": "First day",
+            "holdout_ends_on": "Last day",
         }
         help_texts = {
             "points_per_currency_unit": "For example, 2 gives two points for every 1.00 spent. Only active loyalty "
@@ -86,6 +97,8 @@ class AccountForm(ServiceForm):
             "catalogue_enabled": "If off, line item rules can only use the SKU, category and brand that the till "
             "sends.",
             "late_transaction_days": "How late an offline till may send its transactions.",
+            "holdout_percentage": "Leave blank for no universal holdout.",
+            "holdout_ends_on": "Leave blank for no end.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -124,6 +137,14 @@ class AccountSettingsAdmin(OnePageAdmin):
             "Points",
             {"fields": (("points_per_currency_unit", "point_value"), "expected_redemption", "earn_rates")},
         ),
+        (
+            "Universal holdout",
+            {
+                "fields": (HOLDOUT_FIELDS,),
+                "description": "A random part of all customers gets no promotion, so that you can measure what the "
+                "whole programme brings. Other customers are drawn each year. A promotion can ignore it.",
+            },
+        ),
         ("Tills and catalogue", {"fields": ("catalogue_enabled", "late_transaction_days")}),
     )
 
@@ -134,8 +155,13 @@ class AccountSettingsAdmin(OnePageAdmin):
         return account
 
     def save_row(self, request: HttpRequest, obj: Account, form: Any, *, change: bool) -> Model:
-        values = {name: getattr(obj, name) for name in AccountForm.Meta.fields}
+        values = {name: getattr(obj, name) for name in AccountForm.Meta.fields if name not in HOLDOUT_FIELDS}
+        holdout = HoldoutValues(
+            percentage=obj.holdout_percentage, starts_on=obj.holdout_starts_on, ends_on=obj.holdout_ends_on
+        )
         rates = {rate["currency"]: str(rate["rate"]) for rate in form.cleaned_data["earn_rates"]}
         return account_update(
-            account_id=obj.pk, values=AccountValues(**values, other_earn_rates=rates), author=author_of(request)
+            account_id=obj.pk,
+            values=AccountValues(**values, other_earn_rates=rates, universal_holdout=holdout),
+            author=author_of(request),
         )

@@ -40,8 +40,10 @@ class Account(models.Model):
     ``other_earn_rates`` maps further ISO 4217 codes to theirs. ``point_value`` is the money value of one point
     when savings are compared, and ``expected_redemption`` the percentage of points that are expected to be redeemed,
     which results value them by. ``arrival_grace_days`` are the days that points of late sales are given at least; they
-    take effect with points that expire. ``rulebook_version`` increases with every change that a decision depends on, in
-    the same transaction; ``rulebook_epoch`` with those that remove something.
+    take effect with points that expire. ``holdout_percentage`` of all consumers are the universal holdout (None: there
+    is none) from ``holdout_starts_on`` to ``holdout_ends_on`` (None: no end), both included. ``rulebook_version``
+    increases with every change that a decision depends on, in the same transaction; ``rulebook_epoch`` with those that
+    remove something.
     """
 
     code = models.SlugField(max_length=64, unique=True)
@@ -64,6 +66,15 @@ class Account(models.Model):
         default=Decimal(100),
         validators=[MinValueValidator(Decimal(0)), MaxValueValidator(Decimal(100))],
     )
+    holdout_percentage = models.DecimalField(
+        max_digits=7,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal(0)), MaxValueValidator(Decimal(100))],
+    )
+    holdout_starts_on = models.DateField(null=True, blank=True)
+    holdout_ends_on = models.DateField(null=True, blank=True)
     rulebook_version = models.PositiveBigIntegerField(default=1, editable=False)
     rulebook_epoch = models.PositiveBigIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -88,8 +99,22 @@ class Account(models.Model):
             self.other_earn_rates = self._checked_earn_rates(self.other_earn_rates)
         except ValueError as error:
             problems["other_earn_rates"] = ValidationError(str(error), code="invalid")
+        problems |= self._holdout_problems()
         if problems:
             raise ValidationError(problems)
+
+    def _holdout_problems(self) -> dict[str, ValidationError]:
+        starts_on, ends_on = self.holdout_starts_on, self.holdout_ends_on
+        if self.holdout_percentage is None:
+            if starts_on is None and ends_on is None:
+                return {}
+            return {"holdout_percentage": ValidationError("Enter a percentage.", code="required")}
+        if starts_on is None:
+            return {"holdout_starts_on": ValidationError("Enter the first day.", code="required")}
+        if ends_on is not None and ends_on < starts_on:
+            problem = ValidationError("The last day must not be before the first day.", code="not_after_start")
+            return {"holdout_ends_on": problem}
+        return {}
 
     def _checked_earn_rates(self, rates: Any) -> dict[str, str]:
         if not isinstance(rates, dict):
@@ -105,6 +130,11 @@ class Account(models.Model):
             except ValueError as error:
                 raise ValueError(f"{currency}: {error}") from error
         return checked
+
+    @property
+    def holdout(self) -> "Account | None":
+        """Return the account where it has a universal holdout."""
+        return None if self.holdout_percentage is None else self
 
     @property
     def zone(self) -> ZoneInfo:

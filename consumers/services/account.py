@@ -1,7 +1,8 @@
 """Write accounts and their API keys."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields, replace
+from datetime import date
 from decimal import Decimal
 
 from django.db import transaction
@@ -16,8 +17,20 @@ from consumers.services.upsert import model_problems
 
 
 @dataclass(frozen=True, kw_only=True)
+class HoldoutValues:
+    """The universal holdout of an account: a percentage of its consumers, and its first and last day."""
+
+    percentage: Decimal | None
+    starts_on: date | None
+    ends_on: date | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class AccountValues:
-    """All editable fields of an account. ``arrival_grace_days`` None leaves it as it is."""
+    """All editable fields of an account.
+
+    ``arrival_grace_days`` None leaves it as it is; ``universal_holdout`` None takes it away.
+    """
 
     name: str
     currency: str
@@ -29,6 +42,7 @@ class AccountValues:
     late_transaction_days: int = 30
     arrival_grace_days: int | None = None
     expected_redemption: Decimal = Decimal(100)
+    universal_holdout: HoldoutValues | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,10 +121,13 @@ def account_update(*, account_id: int, values: AccountValues, author: Author) ->
     with transaction.atomic():
         account = account_lock(account_id=account_id)
         old_currency = account.currency
-        for name, value in asdict(values).items():
-            if value is not None:
+        for name in _PLAIN:
+            if (value := getattr(values, name)) is not None:
                 setattr(account, name, value)
-        if problems := tuple(model_problems(account)):
+        holdout = values.universal_holdout or HoldoutValues(percentage=None, starts_on=None)
+        for name in _HOLDOUT:
+            setattr(account, f"{_HOLDOUT_COLUMN}{name}", getattr(holdout, name))
+        if problems := tuple(map(_in_holdout, model_problems(account))):
             raise ConsumersError(problems=problems)
         if account.currency != old_currency and referenced_keys(
             account_id=account_id, kind="currency", keys=[old_currency]
@@ -120,6 +137,22 @@ def account_update(*, account_id: int, values: AccountValues, author: Author) ->
         account.save()
         rulebook_version_advance(account=account)
     return account
+
+
+_PLAIN = tuple(field.name for field in fields(AccountValues) if field.name != "universal_holdout")
+"""The values that are set on the account's row as they are."""
+
+_HOLDOUT = tuple(field.name for field in fields(HoldoutValues))
+_HOLDOUT_COLUMN = "holdout_"
+"""How the columns of the universal holdout begin."""
+
+
+def _in_holdout(problem: Problem) -> Problem:
+    """Return a problem under its value's path: columns of the universal holdout are one value with three fields."""
+    attr = problem.attr or ""
+    if not attr.startswith(_HOLDOUT_COLUMN):
+        return problem
+    return replace(problem, attr=f"universal_holdout.{attr.removeprefix(_HOLDOUT_COLUMN)}")
 
 
 def api_key_create(*, account_id: int, name: str, role: KeyRole) -> tuple[ApiKey, str]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -11,7 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from import_export.fields import Field
 from unfold.decorators import action, display
@@ -188,6 +189,7 @@ class CampaignAdmin(ImportExportMixin, KeyedAdmin):
                 "title": campaign.name,
                 "members": [_member(request, promotion, at) for promotion in shown[:MAX_MEMBERS]],
                 "has_more_members": len(shown) > MAX_MEMBERS,
+                "tab_links": [("Results", f"{reverse('campaign_results')}?{urlencode({'campaign': campaign.pk})}")],
                 **(extra_context or {}),
             }
         response: HttpResponse = super().change_view(request, object_id, form_url, extra_context)

@@ -1,8 +1,9 @@
-"""Show what a promotion changed, against its control group."""
+"""Show what a promotion, or the whole programme, changed, against those who were held out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from math import ceil, isfinite
 
 from django.contrib import admin
@@ -13,16 +14,45 @@ from django.utils import timezone
 
 from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.pages import account_of
+from consumers.models import Account
 from loyalty.admin.page_urls import promotion_page_url
 from loyalty.choices import UpliftMetric
-from loyalty.exceptions import NoControlGroup, NotMeasuredYet
-from loyalty.selectors.uplift_report import MetricUplift, UpliftReport, uplift_report
+from loyalty.exceptions import NoControlGroup, NotMeasuredYet, NoUniversalHoldout
+from loyalty.selectors.uplift import programme_years
+from loyalty.selectors.uplift_report import MetricUplift, UpliftReport, programme_report, uplift_report
 from loyalty.uplift.verdict import Estimate, Verdict
 from promotions.admin.editor.step_forms import promotion_of
 from promotions.choices import Family
 
-_ADVICE = {Verdict.BETTER: "keep it", Verdict.WORSE: "stop"}
-"""What to do, by the verdict on contribution."""
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """How the page speaks of what is measured.
+
+    ``advice`` is what to do, by the verdict on contribution; ``consumer`` is one of those compared.
+    """
+
+    advice: Mapping[Verdict, str]
+    consumer: str
+    had: str
+    redeemed: str
+    joined: str
+
+
+PROMOTION = Subject(
+    advice={Verdict.BETTER: "keep it", Verdict.WORSE: "stop"},
+    consumer="member",
+    had="could have the promotion",
+    redeemed="redeemed it",
+    joined="the group",
+)
+PROGRAMME = Subject(
+    advice={Verdict.BETTER: "it pays", Verdict.WORSE: "it costs more than it brings"},
+    consumer="customer",
+    had="could have promotions",
+    redeemed="redeemed a promotion",
+    joined="the account",
+)
 
 _LABELS = {
     Verdict.BETTER: ("Better", "success"),
@@ -81,37 +111,70 @@ CHART_WIDTH, CHART_ROW = 400, 34
 
 def uplift_page(request: HttpRequest) -> HttpResponse:
     """Show the uplift of the promotion that ``?promotion=`` names."""
-    if not request.user.has_perm("loyalty.view_loyaltypromotion"):
-        raise PermissionDenied
-    account = account_of(request)
+    account = _checked_account(request)
     promotion = promotion_of(request, request.GET.get("promotion"))
     if promotion.family != Family.LOYALTY:
         raise Http404("Discounts have no control group.")
     context = {
-        **admin.site.each_context(request),
         "title": f"Uplift of “{promotion.name}”",
         "promotion": promotion,
         "promotion_url": promotion_page_url(request, family=promotion.family, promotion_id=promotion.pk),
+        "how": "A control group is set on the Eligibility tab: a share of a group that does not get the promotion, so "
+        "that you can see what it changed.",
     }
+    report = partial(uplift_report, promotion=promotion, at=timezone.now())
+    return _page(request, context, report, subject=PROMOTION, account=account)
+
+
+def programme_uplift_page(request: HttpRequest) -> HttpResponse:
+    """Show what a year of the account's programme brought; ``?year=`` names one that is not the current."""
+    account, at = _checked_account(request), timezone.now()
+    this_year = at.astimezone(account.zone).year
+    text = request.GET.get("year", "")
+    year = int(text) if len(text) == 4 and text.isascii() and text.isdigit() and text[0] != "0" else this_year
+    context = {
+        "title": f"Uplift of the programme in {year}",
+        "years": sorted({*programme_years(account_id=account.pk), this_year}, reverse=True),
+        "year": year,
+        "how": "A universal holdout is set in the account's settings: a share of all customers who get no promotion, "
+        "so that you can see what the whole programme brings.",
+    }
+    report = partial(programme_report, account=account, year=year, at=at)
+    return _page(request, context, report, subject=PROGRAMME, account=account)
+
+
+def _checked_account(request: HttpRequest) -> Account:
+    if not request.user.has_perm("loyalty.view_loyaltypromotion"):
+        raise PermissionDenied
+    return account_of(request)
+
+
+def _page(
+    request: HttpRequest,
+    context: Mapping[str, object],
+    report: Callable[[], UpliftReport],
+    *,
+    subject: Subject,
+    account: Account,
+) -> HttpResponse:
+    shown = {**admin.site.each_context(request), **context, "subject": subject}
     try:
-        report = uplift_report(promotion=promotion, at=timezone.now())
-    except (NoControlGroup, NotMeasuredYet) as refusal:
-        context["empty"] = refusal.detail
-    else:
-        context |= report_context(report, currency=account.currency)
-    return TemplateResponse(request, "admin/loyalty/uplift.html", context)
+        shown |= report_context(report(), subject=subject, currency=account.currency)
+    except (NoControlGroup, NoUniversalHoldout, NotMeasuredYet) as refusal:
+        shown["empty"] = refusal.detail
+    return TemplateResponse(request, "admin/loyalty/uplift.html", shown)
 
 
-def report_context(report: UpliftReport, *, currency: str) -> Mapping[str, object]:
+def report_context(report: UpliftReport, *, subject: Subject, currency: str) -> Mapping[str, object]:
     """Return a report as the template shows it."""
     population, contribution = report.population, report.metrics[UpliftMetric.CONTRIBUTION]
     treated, control = contribution.assigned.treated.n, contribution.assigned.control.n
     return {
         "population": population,
-        "headline": headline_of(report, currency=currency),
+        "headline": headline_of(report, subject=subject, currency=currency),
         "colour": _LABELS[contribution.verdict][1],
-        "note": _note(report),
-        "smallest": _smallest(contribution.assigned, currency=currency),
+        "note": _note(report, subject),
+        "smallest": _smallest(contribution.assigned, subject, currency=currency),
         "untrusted": not report.ratio.is_plausible,
         "expected_share": f"{population.percentage.normalize():f}",
         "control_share": f"{100 * control / (treated + control):.1f}" if treated + control else "0",
@@ -132,7 +195,7 @@ def report_context(report: UpliftReport, *, currency: str) -> Mapping[str, objec
     }
 
 
-def headline_of(report: UpliftReport, *, currency: str) -> str:
+def headline_of(report: UpliftReport, *, subject: Subject = PROMOTION, currency: str) -> str:
     """Say what happened and what to do, such as “Sales +5.6%, contribution -0.21 GBP per member: stop.”"""
     contribution, sales = report.metrics[UpliftMetric.CONTRIBUTION], report.metrics[UpliftMetric.SALES]
     if contribution.verdict == Verdict.UNTRUSTED:
@@ -143,20 +206,20 @@ def headline_of(report: UpliftReport, *, currency: str) -> str:
     if sales.assigned.relative is not None:
         figures.append(f"Sales {100 * sales.assigned.relative:+.1f}%")
     difference = contribution.assigned.best.difference.value
-    figures.append(f"contribution {_amount(difference, currency)} per member")
+    figures.append(f"contribution {_amount(difference, currency)} per {subject.consumer}")
     text = ", ".join(figures)
-    advice = _ADVICE.get(contribution.verdict) or ("not proved" if report.is_over else "not known yet")
+    advice = subject.advice.get(contribution.verdict) or ("not proved" if report.is_over else "not known yet")
     return f"{text[0].upper()}{text[1:]}: {advice}."
 
 
-def _note(report: UpliftReport) -> str:
+def _note(report: UpliftReport, subject: Subject) -> str:
     """Say how long a verdict would take, or what it rests on."""
     contribution = report.metrics[UpliftMetric.CONTRIBUTION]
     match contribution.verdict:
         case Verdict.BETTER:
-            return "Members who could have it brought more contribution than the control group, beyond chance."
+            return f"{_who(subject)} brought more contribution than the control group, beyond chance."
         case Verdict.WORSE:
-            return "Members who could have it brought less contribution than the control group, beyond chance."
+            return f"{_who(subject)} brought less contribution than the control group, beyond chance."
         case Verdict.UNTRUSTED:
             return ""
     if contribution.assigned.best is None:
@@ -168,19 +231,23 @@ def _note(report: UpliftReport) -> str:
     return f"If the difference stays the same, a verdict will take about {_duration(contribution.days_more)} more."
 
 
+def _who(subject: Subject) -> str:
+    return f"{subject.consumer.capitalize()}s who {subject.had}"
+
+
 def _duration(days: int) -> str:
     if days < 14:
         return "1 day" if days == 1 else f"{days} days"
     return f"{ceil(days / 7)} weeks"
 
 
-def _smallest(estimate: Estimate, *, currency: str) -> str:
+def _smallest(estimate: Estimate, subject: Subject, *, currency: str) -> str:
     """Say which effect this control group can show."""
     if estimate.plain is None or estimate.best is None:
         return ""
     plain, best = (f"{compared.smallest_effect:,.2f} {currency}" for compared in (estimate.plain, estimate.best))
     before = f" ({plain} without the eight weeks before)" if estimate.adjusted else ""
-    return f"So far, a difference of {best} contribution per member or more would show{before}."
+    return f"So far, a difference of {best} contribution per {subject.consumer} or more would show{before}."
 
 
 def _interval_note(estimate: Estimate) -> str:

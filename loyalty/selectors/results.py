@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
-from fractions import Fraction
 from typing import Any
 
 from django.db.models import (
@@ -36,14 +35,12 @@ from loyalty.models import (
 )
 from loyalty.models.results import AMOUNTS, COLUMNS, COUNTS
 from loyalty.result_periods import consumers_merged, monday_of, next_month
-from promotions.engine.money import allocate, minor_unit
+from promotions.engine.money import minor_unit
 from promotions.models import Promotion, PromotionVersion
 
 _MILLIONTH = Decimal("0.000001")
 _DAY = timedelta(days=1)
 _TO_SUNDAY = timedelta(days=6)
-_ACCOUNT = ""
-"""Beside the parties' names, which are not empty: the account itself."""
 
 
 class ResultsBy(StrEnum):
@@ -216,51 +213,17 @@ def results_of(
     return Results(as_of=results_as_of(), totals=totals, rows=rows)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FundedCost:
-    """The part of a cost that a party pays, in the currency's decimals; without a party, what the account pays."""
-
-    party: str | None
-    cost: Decimal
-    returned_cost: Decimal
+def results_by_version(
+    *, promotion_ids: Collection[int], period: ResultsPeriod
+) -> dict[int, tuple[ResultFigures, ResultFigures]]:
+    """Return the figures sold and returned of promotions of one currency, by the id of the version."""
+    return _long_sums(period, "version_id", promotion_id__in=promotion_ids)
 
 
-def results_funding(*, promotion_ids: Collection[int], period: ResultsPeriod, currency: str) -> list[FundedCost]:
-    """Return who pays the cost of promotions of one currency: parties by name, then the account's own part.
-
-    Each redemption's cost is split by the funding of the version that gave it. A party is one in whatever capitals, and
-    named as the newest of these versions spells it. The parts add up to the rounded cost and
-    to the rounded returned cost of the totals. Empty without results.
-    """
-    sums = _long_sums(period, "version_id", promotion_id__in=promotion_ids)
-    fundings = dict(PromotionVersion.objects.filter(pk__in=sums).values_list("pk", "definition__funding"))
-    sold: dict[str, Decimal] = {}
-    returned: dict[str, Decimal] = {}
-    names: dict[str, str] = {}
-    for version_id in sorted(sums):
-        shares: dict[str, Decimal] = {}
-        # Versions of before funding have none.
-        for entry in fundings[version_id] or []:
-            party = entry["party"].casefold()
-            names[party], shares[party] = entry["party"], Decimal(entry["share"]) / 100
-        shares[_ACCOUNT] = Decimal(1) - sum(shares.values(), Decimal(0))
-        for party, share in shares.items():
-            sold[party] = sold.get(party, Decimal(0)) + sums[version_id][0].cost * share
-            returned[party] = returned.get(party, Decimal(0)) + sums[version_id][1].cost * share
-    parties = sorted(sold, key=lambda party: (party == _ACCOUNT, party))
-    costs = _parts_rounded([sold[party] for party in parties], currency)
-    returned_costs = _parts_rounded([returned[party] for party in parties], currency)
-    return [
-        FundedCost(party=names.get(party), cost=cost, returned_cost=returned_cost)
-        for party, cost, returned_cost in zip(parties, costs, returned_costs, strict=True)
-    ]
-
-
-def _parts_rounded(parts: Sequence[Decimal], currency: str) -> list[Decimal]:
-    """Return amounts of zero or more in the currency's decimals, so that they add up to their rounded sum."""
-    unit = minor_unit(currency)
-    total = amount_rounded(sum(parts, Decimal(0)), currency)
-    return [units * unit for units in allocate(int(total / unit), [Fraction(part) for part in parts])]
+def results_by_promotion(*, promotion_ids: Collection[int], period: ResultsPeriod) -> dict[int, ResultRow]:
+    """Return the results of each of some promotions that has any in a period, by id; without consumers."""
+    sums = _long_sums(period, "promotion_id", promotion_id__in=promotion_ids)
+    return {promotion_id: _row(promotion_id, figures) for promotion_id, figures in sums.items()}
 
 
 def results_rows(*, promotion_ids: Collection[int], period: ResultsPeriod, by: ResultsBy) -> list[ResultRow]:
@@ -270,12 +233,14 @@ def results_rows(*, promotion_ids: Collection[int], period: ResultsPeriod, by: R
     return _rows_by_version(promotion_ids, period)
 
 
-def results_ranked(*, account_id: int, period: ResultsPeriod) -> list[RankedPromotion]:
+def results_ranked(*, account_id: int, period: ResultsPeriod, campaign: str = "") -> list[RankedPromotion]:
     """Return all promotions of an account that have results in a period, those that cost most first.
 
-    Without consumers: to count different ones takes everybody's days.
+    Without consumers: to count different ones takes everybody's days. ``campaign`` is the code of the one whose members
+    are ranked; blank: all.
     """
-    sums = _long_sums(period, "promotion_id", account_id=account_id)
+    of: dict[str, object] = {"promotion__campaign__code": campaign} if campaign else {}
+    sums = _long_sums(period, "promotion_id", account_id=account_id, **of)
     promotions = Promotion.objects.in_bulk([int(key) for key in sums])
     ranked = [
         RankedPromotion(promotion=promotions[int(key)], result=_row(promotions[int(key)].code, figures))

@@ -23,7 +23,10 @@ class StoredShare(msgspec.Struct, frozen=True):
 
 
 class StoredApplied(msgspec.Struct, frozen=True):
-    """A promotion that applied, by its code, or a voucher that paid, by the code of its offer."""
+    """A promotion that applied, by its code, or a voucher that paid, by the code of its offer.
+
+    ``cut``: a budget had too little left for all that it would have given.
+    """
 
     family: str
     promotion: str
@@ -34,6 +37,7 @@ class StoredApplied(msgspec.Struct, frozen=True):
     saving: Decimal = Decimal(0)
     lines: tuple[StoredShare, ...] = ()
     vouchers: tuple[str, ...] = ()
+    cut: bool = False
 
     @property
     def key(self) -> tuple[str, str]:
@@ -151,13 +155,22 @@ class StoredReversed(msgspec.Struct, frozen=True):
 
 
 class StoredGhost(msgspec.Struct, frozen=True, array_like=True):
-    """What a promotion, by its id, would have given if its control group had not held the consumer out."""
+    """What a promotion, by its id, would have given if it had not held the consumer out.
+
+    ``is_universal``: the universal holdout did, and not the promotion's own control group.
+    """
 
     promotion: int
     version: int
     redemptions: int
     points: int
     saving: str
+    is_universal: bool = False
+
+    @property
+    def reason(self) -> str:
+        """The reason for which the promotion did not apply."""
+        return "universal_holdout" if self.is_universal else "control_group"
 
 
 class _StoredInputs(msgspec.Struct, frozen=True):
@@ -184,7 +197,7 @@ def refusals_of(transaction: Transaction) -> list[StoredRefusal]:
 
 
 def ghost_redemptions_of(transaction: Transaction) -> list[StoredGhost]:
-    """Return what control groups withheld from the consumer; nothing in sales of before this was kept."""
+    """Return what was withheld from a consumer who was held out; nothing in sales of before this was kept."""
     return list(msgspec.convert(transaction.facts, _StoredFacts).inputs.held_out)
 
 
@@ -193,9 +206,9 @@ def redeemed_keys(answer: str) -> frozenset[tuple[str, str]]:
     return frozenset(applied.key for applied in _answer(answer).applied)
 
 
-def withheld_promotions(facts: JsonObject) -> frozenset[int]:
-    """Return the ids of the promotions that control groups withheld at a sale, from its facts."""
-    return frozenset(ghost.promotion for ghost in msgspec.convert(facts, _StoredFacts).inputs.held_out)
+def ghosts_of_facts(facts: JsonObject) -> tuple[StoredGhost, ...]:
+    """Return what was withheld at a sale, from its facts."""
+    return msgspec.convert(facts, _StoredFacts).inputs.held_out
 
 
 def lines_of(transaction: Transaction) -> list[StoredLine]:

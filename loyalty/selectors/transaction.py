@@ -35,7 +35,8 @@ def transactions_recent(*, account_id: int, limit: int) -> list[Transaction]:
 def transaction_answer(transaction: Transaction, *, explain: bool) -> JsonObject:
     """Return the till's answer about what is left.
 
-    With ``explain``, it says why other promotions did not apply at the sale, and what control groups withheld.
+    With ``explain``, it says why other promotions did not apply at the sale, and what was withheld from a consumer who
+    was held out.
     """
     stored = transaction.state or transaction.answer
     answer: JsonObject = json.loads(stored) if stored else _without_decision(transaction)
@@ -46,7 +47,7 @@ def transaction_answer(transaction: Transaction, *, explain: bool) -> JsonObject
 
 
 def _held_out(transaction: Transaction) -> list[JsonObject]:
-    """Return what promotions would have given at a sale if their control groups had not held the consumer out."""
+    """Return what promotions would have given at a sale if the consumer had not been held out."""
     ghosts = {ghost.promotion: ghost for ghost in ghost_redemptions_of(transaction)}
     if not ghosts:
         return []
@@ -58,6 +59,7 @@ def _held_out(transaction: Transaction) -> list[JsonObject]:
             "redemptions": ghosts[pk].redemptions,
             "points": ghosts[pk].points,
             "saving": ghosts[pk].saving,
+            "reason": ghosts[pk].reason,
         }
         for pk, code in codes.order_by("code", "family")
     ]

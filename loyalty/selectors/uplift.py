@@ -1,19 +1,23 @@
 """Read populations, and the sums over their members that uplift is estimated from."""
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from django.db.models import Count, F, FloatField, QuerySet, Sum
 from django.db.models.functions import Cast
 
-from consumers.models import Consumer, ConsumerGroup
+from consumers.models import Account, Consumer, ConsumerGroup
 from loyalty.choices import UpliftMetric
 from loyalty.models import UpliftMember, UpliftPopulation
 from loyalty.models.uplift import SCALE
+from loyalty.selectors.universal_holdout import holdout_period, universal_holdout_of
 from loyalty.uplift.statistics import ArmSums
+from promotions.engine.definition.fields import IGNORES_UNIVERSAL_HOLDOUT
 from promotions.engine.facts.consumer import Shopper
 from promotions.engine.rulebook.promotion import ControlGroup, PromotionSource, compile_promotion
+from promotions.engine.rulebook.universal_holdout import UniversalHoldout
 from promotions.models import Promotion
 
 
@@ -28,8 +32,35 @@ def population_of(*, promotion: Promotion) -> UpliftPopulation | None:
     return UpliftPopulation.objects.filter(promotion=promotion).first()
 
 
+def programme_population_of(*, account_id: int, year: int) -> UpliftPopulation | None:
+    """Return who is compared for a year of the programme; None where it is not listed."""
+    return UpliftPopulation.objects.filter(account_id=account_id, year=year).first()
+
+
+def programme_years(*, account_id: int) -> Iterable[int]:
+    """Return the years of the programme that are measured."""
+    years = UpliftPopulation.objects.filter(account_id=account_id, year__isnull=False).values_list("year", flat=True)
+    return [year for year in years if year is not None]
+
+
+def accounts_to_freeze(*, at: datetime) -> Iterator[tuple[Account, int]]:
+    """Yield the accounts whose universal holdout has begun in a year that is not frozen, each with the year."""
+    for account in Account.objects.filter(holdout_percentage__isnull=False).order_by("pk"):
+        year = at.astimezone(account.zone).year
+        period = holdout_period(account, year)
+        if period is None or not period[0] <= at < period[1]:
+            continue
+        if programme_population_of(account_id=account.pk, year=year) is None:
+            yield account, year
+
+
 def later_joiners_of(population: UpliftPopulation) -> int:
-    """Return how many consumers have joined the group since the population was frozen."""
+    """Return how many consumers have joined the group, or the account, since the population was frozen."""
+    if population.promotion_id is None:
+        # Who was deleted since is in neither count.
+        consumers = Consumer.objects.filter(account_id=population.account_id, archived=False)
+        listed = UpliftMember.objects.filter(population=population, consumer__archived=False)
+        return max(consumers.count() - listed.count(), 0)
     group = ConsumerGroup.objects.filter(account_id=population.account_id, code=population.group).first()
     if group is None:
         return 0
@@ -40,6 +71,8 @@ def later_joiners_of(population: UpliftPopulation) -> int:
 
 def arm_judge(population: UpliftPopulation) -> Callable[[str], bool]:
     """Return a function that tells of a consumer id whether its consumer is control, by the engine's own hash."""
+    if population.promotion is None:
+        return partial(_drawn, population)
     promotion = compile_promotion(_source(population.promotion))
     control = ControlGroup(group=population.group, percentage=population.percentage)
     today = population.frozen_at.date()
@@ -49,6 +82,35 @@ def arm_judge(population: UpliftPopulation) -> Callable[[str], bool]:
         return control.holds_out(promotion, shopper)
 
     return is_control
+
+
+def _drawn(population: UpliftPopulation, consumer_id: str) -> bool:
+    """Return whether the draw of a programme's year has a consumer."""
+    day = population.measured_from.date()
+    draw = UniversalHoldout(percentage=population.percentage, starts_on=day, ends_on=None, zone=UTC)
+    return draw.draws(consumer_id, population.year or 0)
+
+
+def left_out_judge(population: UpliftPopulation) -> Callable[[str], bool]:
+    """Return a function that tells of a consumer id whether its consumer is in neither arm.
+
+    They are those whom the universal holdout has when the promotion starts: they get it in neither arm.
+    """
+    promotion, holdout = population.promotion, universal_holdout_of(population.account)
+    if promotion is None or holdout is None or promotion.eligibility.get(IGNORES_UNIVERSAL_HOLDOUT, False):
+        return lambda _: False
+    return partial(holdout.holds_out, at=population.measured_from)
+
+
+def promotions_that_ignore_the_holdout(*, account_ids: Collection[int]) -> Mapping[int, frozenset[tuple[str, str]]]:
+    """Return family and code of the promotions that ignore the universal holdout, by account."""
+    ignoring = Promotion.objects.filter(
+        account_id__in=account_ids, **{f"eligibility__{IGNORES_UNIVERSAL_HOLDOUT}": True}
+    )
+    keys: dict[int, set[tuple[str, str]]] = {account_id: set() for account_id in account_ids}
+    for account_id, family, code in ignoring.values_list("account_id", "family", "code"):
+        keys[account_id].add((family, code))
+    return {account_id: frozenset(names) for account_id, names in keys.items()}
 
 
 def _source(promotion: Promotion) -> PromotionSource:
@@ -93,7 +155,7 @@ def population_sums(*, population: UpliftPopulation) -> Mapping[UpliftMetric, Po
         x, y = (Cast(F(name), FloatField()) / SCALE for name in (metric, f"{metric}_before"))
         terms = {"x": x, "xx": x * x, "y": y, "yy": y * y, "xy": x * y}
         sums |= {f"{metric}_{name}": Sum(term) for name, term in terms.items()}
-    members = UpliftMember.objects.filter(population=population, is_control__isnull=False)
+    members = UpliftMember.objects.filter(population=population, is_control__isnull=False, is_left_out=False)
     rows = members.values("is_control", "is_triggered").annotate(n=Count("pk"), **sums).order_by()
     rows_by_arm: dict[tuple[bool | None, bool], Mapping[str, Any]] = {
         (row["is_control"], row["is_triggered"]): row for row in rows
@@ -116,6 +178,6 @@ def _sums_of(metric: UpliftMetric, rows: Mapping[tuple[bool | None, bool], Mappi
 
 def uncosted_share(*, population: UpliftPopulation) -> float:
     """Return which share of the sales in the period had no known cost price, from 0 to 1."""
-    members = UpliftMember.objects.filter(population=population, sales__gt=0)
+    members = UpliftMember.objects.filter(population=population, is_left_out=False, sales__gt=0)
     totals = members.aggregate(all_sales=Sum("sales"), uncosted=Sum("uncosted_sales"))
     return float(totals["uncosted"]) / float(totals["all_sales"]) if totals["all_sales"] else 0.0

@@ -5,10 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from consumers.models import Account
 from loyalty.choices import UpliftMetric
-from loyalty.exceptions import NoControlGroup, NotMeasuredYet
+from loyalty.exceptions import NoControlGroup, NotMeasuredYet, NoUniversalHoldout
 from loyalty.models import UpliftPopulation
-from loyalty.selectors.uplift import PopulationSums, population_of, population_sums, uncosted_share
+from loyalty.selectors.universal_holdout import holdout_period
+from loyalty.selectors.uplift import (
+    PopulationSums,
+    population_of,
+    population_sums,
+    programme_population_of,
+    uncosted_share,
+)
 from loyalty.uplift.statistics import SampleRatio, sample_ratio
 from loyalty.uplift.verdict import Estimate, Verdict, days_more, estimate_arms, verdict_of
 from promotions.models import Promotion
@@ -31,7 +39,7 @@ class MetricUplift:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UpliftReport:
-    """A promotion's uplift, by metric.
+    """The uplift of a promotion or of the programme, by metric.
 
     ``uncosted_share`` is the share of sales without a known cost price; ``is_changed`` says that the control group is
     no longer the one that is measured.
@@ -62,6 +70,37 @@ def uplift_report(*, promotion: Promotion, at: datetime) -> UpliftReport:
         if has_control_group(promotion):
             raise NotMeasuredYet("The promotion has not started, or has only just: there is nothing to compare yet.")
         raise NoControlGroup("The promotion has no control group, so there is nothing to compare it with.")
+    return _report(population, at=at, planned_end=promotion.ends_at, is_changed=_is_changed(promotion, population))
+
+
+def programme_report(*, account: Account, year: int, at: datetime) -> UpliftReport:
+    """Return what a year of the account's programme brought, against its universal holdout, as measured by a moment.
+
+    Raises:
+        NoUniversalHoldout: nobody was held out in that year.
+        NotMeasuredYet: it has not begun, or its consumers are not listed yet.
+    """
+    population = programme_population_of(account_id=account.pk, year=year)
+    period = holdout_period(account, year)
+    if population is None:
+        if period is not None and period[1] > at:
+            raise NotMeasuredYet(
+                "The universal holdout has not started, or only just: there is nothing to compare yet."
+            )
+        raise NoUniversalHoldout(f"The account had no universal holdout in {year}, so there is nothing to compare.")
+    # Years that are over follow the settings no more: those are of other years.
+    is_over = population.measured_to is not None and population.measured_to <= at
+    return _report(
+        population,
+        at=at,
+        planned_end=period[1] if period else None,
+        is_changed=not is_over and account.holdout_percentage != population.percentage,
+    )
+
+
+def _report(
+    population: UpliftPopulation, *, at: datetime, planned_end: datetime | None, is_changed: bool
+) -> UpliftReport:
     sums = population_sums(population=population)
     treated, control = sums[UpliftMetric.CONTRIBUTION].assigned
     ratio = sample_ratio(treated=treated.n, control=control.n, control_share=float(population.percentage) / 100)
@@ -71,7 +110,7 @@ def uplift_report(*, promotion: Promotion, at: datetime) -> UpliftReport:
         ratio=ratio,
         days_so_far=(at - population.measured_from) / timedelta(days=1),
         is_over=is_over,
-        is_planned_end=is_over and population.measured_to == promotion.ends_at,
+        is_planned_end=is_over and population.measured_to == planned_end,
     )
     return UpliftReport(
         population=population,
@@ -79,7 +118,7 @@ def uplift_report(*, promotion: Promotion, at: datetime) -> UpliftReport:
         metrics={metric: _metric_uplift(metric, sums[metric], context) for metric in UpliftMetric},
         is_over=is_over,
         uncosted_share=uncosted_share(population=population),
-        is_changed=_is_changed(promotion, population),
+        is_changed=is_changed,
     )
 
 

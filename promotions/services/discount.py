@@ -52,6 +52,7 @@ class DiscountValues:
     transaction_redemption_limit: object = None
     customer_limit_period: object = None
     always_apply: object = False
+    ignores_universal_holdout: object = False
     budget: object = None
     customer_budget: object = None
     content: object = field(default_factory=dict)

@@ -72,6 +72,7 @@ NEED_A_ROW = (
     "loyalty_voucher_claim",
     "promotion_conflicts",
     "promotion_results",
+    "campaign_results",
     "promotion_uplift",
     "promotions_personalizedlist_step",
 )

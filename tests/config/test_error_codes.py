@@ -32,6 +32,7 @@ OF_MANAGERS = {
         "not_published",
         "no_control_group",
         "not_measured_yet",
+        "no_universal_holdout",
         "not_tiered",
     ),
     *("above_100", "archived"),

@@ -191,6 +191,7 @@ def test_what_the_document_does_not_describe_is_noticed(
         ("personalized-promotions/{backend_id}/consumers/{consumer_id}/selection", {"put"}),
         ("vouchers/{code}", {"get"}),
         ("promotions/{code}/uplift", {"get"}),
+        ("programme/uplift", {"get"}),
         *((path, {"get"}) for path in ("results", "promotions/{code}/results", "discounts/{code}/results")),
         ("campaigns/{code}/results", {"get"}),
         ("baskets/evaluate", {"post"}),

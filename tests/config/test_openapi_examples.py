@@ -68,7 +68,12 @@ OF_CONSUMER = f"{LIST}/consumers/c-1"
 
 CALLS: tuple[tuple[str, str, str, Any], ...] = (
     ("account_get", "GET", "account", None),
-    ("account_change", "PATCH", "account", {"point_value": "0.01"}),
+    (
+        "account_change",
+        "PATCH",
+        "account",
+        {"point_value": "0.01", "universal_holdout": {"percentage": "5", "starts_on": "2026-01-01"}},
+    ),
     ("conflict_settings_get", "GET", "conflict-settings", None),
     ("conflict_settings_change", "PATCH", "conflict-settings", {"promotions_per_type": 2}),
     ("sites_replace", "PUT", "sites/001", SITE),
@@ -129,6 +134,7 @@ CALLS: tuple[tuple[str, str, str, Any], ...] = (
     ("promotions_list", "GET", "promotions", None),
     ("promotions_versions_list", "GET", "promotions/wednesday/versions", None),
     ("promotions_uplift_get", "GET", "promotions/wednesday/uplift?metric=sales", None),
+    ("programme_uplift_get", "GET", "programme/uplift?metric=sales", None),
     ("promotions_delete", "DELETE", "promotions/draft", None),
     ("discounts_replace", "PUT", "discounts/tea-3-for-2", DISCOUNT),
     ("discounts_change", "PATCH", "discounts/tea-3-for-2", {"total_redemption_limit": 1000}),

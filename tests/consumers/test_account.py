@@ -23,6 +23,7 @@ FRESH = {
     "late_transaction_days": 30,
     "arrival_grace_days": 14,
     "expected_redemption": "100",
+    "universal_holdout": None,
 }
 
 

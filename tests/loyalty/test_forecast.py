@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from loyalty.forecast import day_of_running_out, weekday_medians
+from loyalty.forecast import day_of_running_out, day_used_up, weekday_medians
 
 SUNDAY = date(2026, 3, 1)
 MEDIANS = [Decimal(number) for number in (300, 310, 320, 350, 520, 780, 420)]
@@ -42,3 +42,34 @@ def test_days_before_the_start_do_not_count_and_a_weekday_to_come_is_as_usual() 
     first = SUNDAY - timedelta(days=1)
     assert weekday_medians(used, first=first, last=SUNDAY) == [40, 40, 40, 40, 40, 50, 30]
     assert weekday_medians({}, first=SUNDAY + timedelta(days=1), last=SUNDAY) == [0] * 7
+
+
+USED = {
+    SUNDAY - timedelta(days=7 * week - (weekday + 1) % 7): median * factor
+    for weekday, median in enumerate(MEDIANS)
+    # Of weeks that used nothing, twice, as much as and three times the median: the median of each weekday is as given.
+    for week, factor in ((1, 0), (2, 1), (3, 1), (4, 3))
+}
+
+
+@pytest.mark.parametrize(
+    ("used_today", "day"),
+    [
+        # On Sunday night: today is through, whether it used as much as a Sunday does or more.
+        (420, date(2026, 3, 11)),
+        (900, date(2026, 3, 11)),
+        # On Sunday morning: 420 of the 3,800 are still for today.
+        (0, date(2026, 3, 10)),
+        (-50, date(2026, 3, 10)),
+        (419, date(2026, 3, 11)),
+    ],
+)
+def test_today_still_uses_what_its_weekday_does_less_what_it_has_used(used_today: int, day: date) -> None:
+    used = USED | {SUNDAY: Decimal(used_today)}
+    assert day_used_up(Decimal(3_800), used, first=date(2020, 1, 1), today=SUNDAY) == day
+
+
+def test_what_today_will_use_up_ends_today() -> None:
+    assert day_used_up(Decimal(420), USED, first=date(2020, 1, 1), today=SUNDAY) == SUNDAY
+    assert day_used_up(Decimal(421), USED, first=date(2020, 1, 1), today=SUNDAY) == SUNDAY + timedelta(days=1)
+    assert day_used_up(Decimal(5), {}, first=date(2020, 1, 1), today=SUNDAY) is None

@@ -485,6 +485,7 @@ FULL: dict[str, Any] = {
         "total_redemption_limit": 5,
         "customer_redemption_limit": 1,
         "always_apply": False,
+        "ignores_universal_holdout": False,
     },
     "content": {
         "short_description": "s",

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import partial
 from http.client import HTTPException
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 import pytest
+from django.utils.text import slugify
 
 from tests.loyalty.till.shop import make_basket, make_line
 from tests.servers import Postgres, Process, Redis, free_port, manage, project_environment, wait_for, web_command
@@ -128,24 +130,28 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
 @pytest.fixture
 def server(installation: Installation, request: pytest.FixtureRequest) -> Iterator[Installation]:
     installation.begin()
-    installation.open_shop(request.node.name.removeprefix("test_"))
+    installation.open_shop(slugify(request.node.name.removeprefix("test_"))[:64])
     yield installation
     installation.web.kill()
 
 
 @dataclass
 class Day:
-    """A day of sales: the answer to each by reference, how often each outcome occurred, and the waits asked for."""
+    """A day of sales: the answer to each by reference, how often each outcome occurred, and the waits asked for.
+
+    Every sale is two units of ``sku``, at 3.00.
+    """
 
     server: Installation
     record: Callable[..., None]
+    sku: str = "TEA"
     answers: dict[str, Any] = field(default_factory=dict)
     outcomes: Counter[str] = field(default_factory=Counter)
     waits: set[str | None] = field(default_factory=set)
 
     def sell(self, number: int) -> None:
         """Sell as a till does: repeat the request until it is answered."""
-        body = make_basket(reference=f"T{number}", consumer=f"c{number % CONSUMERS}", sold=[make_line(quantity="2")])
+        body = make_basket(reference=f"T{number}", consumer=f"c{number % CONSUMERS}", sold=[make_line(self.sku, "2")])
         until = time.monotonic() + MAX_RETRY_SECONDS
         while time.monotonic() < until:
             try:
@@ -174,6 +180,20 @@ class Day:
             for sale in sales:
                 sale.result()
 
+    def sell_during_kills(self) -> None:
+        """Let all tills sell, while web processes are killed: all of them, and single ones."""
+
+        def kill_all() -> None:
+            self.server.web.kill()
+            self.server.web.start()
+
+        def kill_one() -> None:
+            workers = wait_for(self.server.workers, what="the processes of the web server")
+            os.kill(workers[len(self.answers) % len(workers)], signal.SIGKILL)
+
+        self.sell_during(*[kill_all, kill_one] * size(2, 20))
+        assert len(self.outcomes) > 1, "tills noticed"
+
     def has_answered(self, sales: int) -> bool:
         """Return whether at least this many sales have been answered."""
         return len(self.answers) >= sales
@@ -198,18 +218,36 @@ def test_no_sale_is_lost_when_web_processes_are_killed(
     server: Installation, record_property: Callable[..., None]
 ) -> None:
     day = Day(server, record_property)
-
-    def kill_all() -> None:
-        server.web.kill()
-        server.web.start()
-
-    def kill_one() -> None:
-        workers = wait_for(server.workers, what="the processes of the web server")
-        os.kill(workers[len(day.answers) % len(workers)], signal.SIGKILL)
-
-    day.sell_during(*[kill_all, kill_one] * size(2, 20))
-    assert len(day.outcomes) > 1, "tills noticed"
+    day.sell_during_kills()
     day.check()
+
+
+@pytest.mark.parametrize("when_short", ["cut", "honour"])
+def test_a_budget_counts_what_was_committed_when_processes_are_killed(
+    server: Installation, record_property: Callable[..., None], when_short: str
+) -> None:
+    # 60p for each sale; a quarter of them finds nothing left, and the one before gets 10p, or 60p once more.
+    whole = SALES * 3 // 4
+    amount = whole * Decimal("0.60") + Decimal("0.10")
+    mugs = {"match": "all", "rules": [{"attribute": "sku", "operator": "is", "value": "MUG"}]}
+    discount = {
+        "name": "Mugs",
+        "currency": "GBP",
+        "starts_at": "2026-01-01T00:00:00Z",
+        "discount_type": "percentage",
+        "value": "10",
+        "product_sets": [{"rules": mugs, "required_quantity": 1, "gets_discount": True}],
+        "budget": {"amount": f"{amount}", "when_short": when_short},
+    }
+    assert server.call("PUT", "discounts/mugs", discount, role="manager")[0] == 201
+    day = Day(server, record_property, sku="MUG")
+    day.sell_during_kills()
+    manage("ledger_verify", environment=server.environment)
+    given = Counter(answer["discount_total"] for answer in day.answers.values())
+    expected = {"cut": {"0.60": whole, "0.10": 1}, "honour": {"0.60": whole + 1}}[when_short]
+    assert {off: count for off, count in given.items() if off != "0.00"} == expected
+    used = server.call("GET", "discounts/mugs", role="manager")[1]["budget_used"]
+    assert Decimal(used) == sum(Decimal(off) * count for off, count in given.items())
 
 
 def test_no_sale_is_lost_when_the_database_restarts(server: Installation, record_property: Callable[..., None]) -> None:

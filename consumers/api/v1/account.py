@@ -11,11 +11,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from consumers.api.framework.components import nullable
-from consumers.api.framework.fields import CurrencyField, DecimalText, FlagField, TextField, TimeZoneField, WholeField
+from consumers.api.framework.fields import (
+    CurrencyField,
+    DayField,
+    DecimalText,
+    FlagField,
+    TextField,
+    TimeZoneField,
+    WholeField,
+)
 from consumers.api.framework.serializers import Input, Output
 from consumers.api.framework.views import ApiView, checked, merged
 from consumers.choices import CURRENCIES, NO_CURRENCY
-from consumers.services.account import AccountValues, account_lock, account_update
+from consumers.services.account import AccountValues, HoldoutValues, account_lock, account_update
 from consumers.types import JsonObject
 
 
@@ -40,6 +48,17 @@ class EarnRates(serializers.DictField):
         return {"type": "object", "propertyNames": {"pattern": "^[A-Z]{3}$"}, "additionalProperties": rate}
 
 
+class HoldoutInput(Input):
+    """A share of all consumers whom every promotion leaves out, drawn anew each year."""
+
+    percentage = DecimalText(max_digits=7, decimal_places=4, min_value=0, max_value=100)
+    starts_on = DayField()
+    ends_on = DayField(allow_null=True, default=None)
+
+    def to_internal_value(self, data: Any) -> HoldoutValues:
+        return HoldoutValues(**super().to_internal_value(data))
+
+
 class AccountInput(Input):
     """The account's settings."""
 
@@ -55,6 +74,15 @@ class AccountInput(Input):
     late_transaction_days = WholeField(max_value=36_500)
     arrival_grace_days = WholeField(max_value=3_650)
     expected_redemption = DecimalText(max_digits=5, decimal_places=2, min_value=0, max_value=100)
+    universal_holdout = HoldoutInput(allow_null=True, default=None)
+
+
+class HoldoutOutput(Output):
+    """A share of all consumers whom every promotion leaves out, drawn anew each year."""
+
+    percentage = DecimalText(max_digits=7, decimal_places=4, source="holdout_percentage")
+    starts_on = DayField(source="holdout_starts_on")
+    ends_on = DayField(source="holdout_ends_on", allow_null=True)
 
 
 class AccountOutput(Output):
@@ -71,6 +99,7 @@ class AccountOutput(Output):
     late_transaction_days = serializers.IntegerField()
     arrival_grace_days = serializers.IntegerField()
     expected_redemption = DecimalText(max_digits=5, decimal_places=2)
+    universal_holdout = HoldoutOutput(source="holdout", allow_null=True)
 
 
 class AccountView(ApiView):
@@ -85,7 +114,10 @@ class AccountView(ApiView):
         return Response(self.rendered(self.account))
 
     def patch(self, request: Request) -> Response:
-        """Change the settings that are sent; ``other_earn_rates`` are merged, and a null removes one."""
+        """Change the settings that are sent; ``other_earn_rates`` are merged, and a null removes one.
+
+        A null as ``universal_holdout`` ends it at once.
+        """
         patch = self.body()
         # One transaction under the account's lock, so that of two patches neither undoes what the other wrote.
         with transaction.atomic():

@@ -21,7 +21,13 @@ from promotions.admin.editor.files import (
     common_document,
     outcome_widgets,
 )
-from promotions.engine.definition.fields import CONDITIONS, LIMIT_PERIOD, LIMITS, LOYALTY_OUTCOME
+from promotions.engine.definition.fields import (
+    CONDITIONS,
+    IGNORES_UNIVERSAL_HOLDOUT,
+    LIMIT_PERIOD,
+    LIMITS,
+    LOYALTY_OUTCOME,
+)
 from promotions.models import Promotion
 from promotions.services.promotion.values import PromotionValues
 
@@ -33,6 +39,7 @@ ELIGIBILITY: Mapping[str, type[Widget]] = {
     **dict.fromkeys(LIMITS, DefinitionNumberWidget),
     LIMIT_PERIOD: DefinitionWidget,
     "always_apply": DefinitionFlagWidget,
+    IGNORES_UNIVERSAL_HOLDOUT: DefinitionFlagWidget,
 }
 DOCUMENTS = {"outcome": OUTCOME, "eligibility": ELIGIBILITY, "content": CONTENT}
 

@@ -13,6 +13,9 @@ from loyalty.selectors.results import ResultRow, ResultsBy
 MAX_DAYS_CHARTED = 92
 """A longer period is shown by week."""
 
+MIN_BARS_STRETCHED = 14
+"""Fewer bars are drawn as wide as these many would be: a single day is no block."""
+
 BAR_WIDTH = 24
 HEIGHT = 100
 
@@ -43,6 +46,11 @@ class Chart:
     def width(self) -> int:
         """The width of the drawing."""
         return BAR_WIDTH * len(self.bars)
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it has so few bars that they are not stretched to the width of the page."""
+        return len(self.bars) < MIN_BARS_STRETCHED
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -11,8 +11,7 @@ from tablib import Dataset
 from consumers.admin.files.formats import CSV, XLSX, FileFormat
 from consumers.admin.files.pages import EXPORT
 from loyalty.models.results import COUNTS
-from loyalty.selectors.results import FIGURE_NAMES, ResultFigures, ResultRow
-from promotions.engine.money import minor_unit
+from loyalty.selectors.results import FIGURE_NAMES, ResultFigures, ResultRow, amount_rounded
 
 FIGURE_LABELS: Mapping[str, str] = {
     "baskets": "Baskets",
@@ -33,16 +32,11 @@ FILES: Mapping[str, type[FileFormat]] = {"csv": CSV, "xlsx": XLSX}
 """The formats in which results can be downloaded."""
 
 
-def rounded(amount: Decimal, currency: str) -> Decimal:
-    """Round an amount half up to the currency's decimals; nothing is never less than 0."""
-    return amount.quantize(minor_unit(currency), rounding=ROUND_HALF_UP) + 0
-
-
 def describe_figure(name: str, value: Decimal | int, currency: str) -> str:
     """Format a figure: a number, or an amount with its currency."""
     if name in COUNTS:
         return f"{int(value):,}"
-    return f"{rounded(Decimal(value), currency):,f} {currency}"
+    return f"{amount_rounded(Decimal(value), currency):,f} {currency}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +78,7 @@ def file_cells(row: ResultRow, currency: str) -> list[Decimal | int]:
 
 def _file_cell(figures: ResultFigures, name: str, currency: str) -> Decimal | int:
     value: Decimal | int = getattr(figures, name)
-    return value if name in COUNTS else rounded(Decimal(value), currency)
+    return value if name in COUNTS else amount_rounded(Decimal(value), currency)
 
 
 def may_download(request: HttpRequest) -> bool:

@@ -1,18 +1,16 @@
 """What of a promotion's limits is used, and when it runs out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
-
-from django.utils import timezone
+from zoneinfo import ZoneInfo
 
 from consumers.admin.framework.formatting import format_day
-from loyalty.forecast import FORECAST_DAYS, day_of_running_out, weekday_medians
-from loyalty.selectors.results import ResultRow, ResultsBy, ResultsPeriod, results_of
-from promotions.choices import Family
+from loyalty.forecast import day_used_up
+from loyalty.selectors.budget_use import UseByDay, WatchedBudget, budgets_used_up, use_by_day, watched_budget
+from promotions.admin.editor.budget_fields import budget_number, budget_use_words
 from promotions.models import Promotion
-from promotions.selectors.budget import BudgetState, budget_state
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,75 +23,64 @@ class LimitUse:
     forecast: str
 
 
-def limits_used(promotion: Promotion, *, today: date, first: date, is_running: bool) -> list[LimitUse]:
+def limits_used(promotion: Promotion, *, today: date, zone: ZoneInfo, is_running: bool) -> list[LimitUse]:
     """Return what of the limit of redemptions and of the budget is used: none, one or both.
 
     Args:
         promotion: with its limits and what is used of them.
         today: the account's day.
-        first: the account's day on which the promotion started.
+        zone: the account's.
         is_running: whether it is in force: without, nothing is forecast.
     """
-    limit, budget = promotion.total_redemption_limit, budget_state(promotion)
-    if not limit and budget.amount is None:
+    budget = watched_budget(promotion, zone=zone)
+    has_limit, has_budget = bool(promotion.total_redemption_limit), budget.state.amount is not None
+    if not has_limit and not has_budget:
         return []
-    yesterday = today - timedelta(days=1)
-    period = ResultsPeriod(first=yesterday - timedelta(days=FORECAST_DAYS - 1), last=yesterday)
-    rows = results_of(promotion_ids=[promotion.pk], period=period, by=ResultsBy.DAY).rows if is_running else None
-
-    def forecast(left: Decimal, name: str) -> str:
-        if not left:
-            return "Used up."
-        if rows is None:
-            return ""
-        medians = weekday_medians(_used_by_day(rows, name), first=first, last=yesterday)
-        day = day_of_running_out(left, medians=medians, after=yesterday)
-        return describe_forecast(day, ends=timezone.localdate(promotion.ends_at) if promotion.ends_at else None)
-
-    uses = []
-    if limit:
-        left = max(limit - promotion.redemptions, 0)
-        uses.append(
-            LimitUse(
-                label="Redemptions in total",
-                used=f"{promotion.redemptions:,} of {limit:,} used, {left:,} left",
-                percent=min(100 * promotion.redemptions // limit, 100),
-                forecast=forecast(Decimal(left), "redemptions"),
-            )
-        )
-    if budget.amount is not None:
-        uses.append(_budget_use(promotion, budget, forecast))
-    return uses
+    uses = use_by_day([promotion.pk], today=today) if is_running else None
+    limit_use = [_redemptions_use(promotion, budget, uses, today=today)] if has_limit else []
+    budget_use = [_budget_use(budget, uses, today=today)] if has_budget else []
+    return limit_use + budget_use
 
 
-def _budget_use(promotion: Promotion, budget: BudgetState, forecast: Callable[[Decimal, str], str]) -> LimitUse:
-    amount, left = budget.amount or 0, budget.left or 0
-    unit = promotion.currency if budget.in_money else "points"
-    used_text, amount_text, left_text = (f"{Decimal(budget.text(each)):,f}" for each in (budget.used, amount, left))
-    text = ""
-    if not left:
-        text = "Used up."
-    elif promotion.family == Family.DISCOUNT:
-        text = forecast(Decimal(budget.text(left)), "discount")
-    elif not budget.in_money:
-        text = forecast(Decimal(left), "points")
-    # The value of vouchers is not among the results of a day: their budget has no forecast.
+def _redemptions_use(
+    promotion: Promotion, budget: WatchedBudget, uses: Mapping[int, UseByDay] | None, *, today: date
+) -> LimitUse:
+    limit = promotion.total_redemption_limit or 0
+    left = max(limit - promotion.redemptions, 0)
+    day = None
+    if uses is not None:
+        used = {day: Decimal(use.redemptions) for day, use in uses.get(promotion.pk, {}).items()}
+        day = day_used_up(Decimal(left), used, first=budget.first, today=today)
     return LimitUse(
-        label="Budget",
-        used=f"{used_text} of {amount_text} {unit} used, {left_text} left",
-        percent=min(100 * budget.used // amount, 100) if amount else 100,
-        forecast=text,
+        label="Redemptions in total",
+        used=f"{promotion.redemptions:,} of {limit:,} used, {left:,} left",
+        percent=min(100 * promotion.redemptions // limit, 100),
+        forecast=_forecast(left, day, last=budget.last, is_running=uses is not None),
     )
 
 
-def describe_forecast(day: date | None, *, ends: date | None) -> str:
-    """Say when something runs out, and whether the promotion ends before."""
+def _budget_use(budget: WatchedBudget, uses: Mapping[int, UseByDay] | None, *, today: date) -> LimitUse:
+    state = budget.state
+    amount, left = state.amount or 0, state.left or 0
+    (day,) = budgets_used_up([budget], uses, today=today) if uses is not None else [None]
+    return LimitUse(
+        label="Budget",
+        used=f"{budget_use_words(state)} used, {budget_number(state, left)} left",
+        percent=min(100 * state.used // amount, 100) if amount else 100,
+        forecast=_forecast(left, day, last=budget.last, is_running=uses is not None),
+    )
+
+
+def _forecast(left: int, day: date | None, *, last: date | None, is_running: bool) -> str:
+    if not left:
+        return "Used up."
+    return describe_forecast(day, last=last) if is_running else ""
+
+
+def describe_forecast(day: date | None, *, last: date | None) -> str:
+    """Say when something is used up, and whether the promotion ends before: ``last`` is its last day."""
     if day is None:
         return "Too little was used in the last 4 weeks to say when it runs out."
-    if ends is not None and day > ends:
-        return f"At the pace of the last 4 weeks it lasts until the promotion ends on {format_day(ends)}."
+    if last is not None and day >= last:
+        return f"At the pace of the last 4 weeks it lasts until the promotion ends on {format_day(last)}."
     return f"At the pace of the last 4 weeks it runs out on {day:%A}, {format_day(day)}."
-
-
-def _used_by_day(rows: Sequence[ResultRow], name: str) -> dict[date, Decimal]:
-    return {date.fromisoformat(row.key): Decimal(getattr(row.sold, name) - getattr(row.returned, name)) for row in rows}

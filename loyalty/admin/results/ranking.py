@@ -1,6 +1,6 @@
 """The page Results: all promotions and discounts by what they cost and sold in a period."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -8,7 +8,7 @@ from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -29,8 +29,10 @@ from loyalty.admin.results.figures import (
 )
 from loyalty.admin.results.period import PeriodForm, address_with, period_links, period_of
 from loyalty.selectors.results import RankedPromotion, results_as_of, results_ranked
-from promotions.admin.visibility import families_seen
+from promotions.admin.visibility import SEE_CAMPAIGNS, families_seen
 from promotions.choices import Family
+from promotions.models import Campaign
+from promotions.selectors.campaign import campaigns_of
 
 ROWS_PER_PAGE = 50
 MAX_BARS = 10
@@ -43,7 +45,22 @@ class RankingForm(forms.Form):
     """The filters of the page. An invalid value counts as none."""
 
     kind = forms.ChoiceField(label="Kind", choices=KIND_CHOICES, required=False, widget=UnfoldAdminSelectWidget())
+    campaign = forms.ChoiceField(label="Campaign", required=False, widget=UnfoldAdminSelectWidget())
     q = forms.CharField(label="Name or code", required=False, max_length=100, widget=UnfoldAdminTextInputWidget())
+
+    def __init__(self, data: QueryDict, *, campaigns: Iterable[Campaign] | None) -> None:
+        """``campaigns`` are those to filter by; None for a user who may not see campaigns."""
+        super().__init__(data)
+        if campaigns is None:
+            del self.fields["campaign"]
+            return
+        field = self.fields["campaign"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101
+        named = [(campaign.archived, (campaign.code, campaign.name)) for campaign in campaigns]
+        current = [choice for is_archived, choice in named if not is_archived]
+        archived = [choice for is_archived, choice in named if is_archived]
+        # Those of the past are compared with those of now.
+        field.choices = [("", "All"), *current, *([("Archived", archived)] if archived else [])]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,13 +100,15 @@ def results_ranking(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied
     account = account_of(request)
     chosen = period_of(request, today=timezone.localdate())
-    form = RankingForm(request.GET)
+    may_see_campaigns = request.user.has_perm(SEE_CAMPAIGNS)
+    form = RankingForm(request.GET, campaigns=campaigns_of(account_id=account.pk) if may_see_campaigns else None)
     form.is_valid()
     filters = {name: form.cleaned_data.get(name) or "" for name in form.fields}
     sort = request.GET.get("sort", "")
     sort = sort if sort.removeprefix("-") in _SORTS else DEFAULT_SORT
-    ranked = results_ranked(account_id=account.pk, period=chosen.days)
-    rows = _sorted([row for row in ranked if row.promotion.family in families and _fits(row, **filters)], sort)
+    ranked = results_ranked(account_id=account.pk, period=chosen.days, campaign=filters.get("campaign", ""))
+    rows = [row for row in ranked if row.promotion.family in families and _fits(row, filters)]
+    rows = _sorted(rows, sort)
     if request.GET.get("file") in FILES and may_download(request):
         return _file(request.GET["file"], rows)
     page = Paginator(rows, ROWS_PER_PAGE).get_page(request.GET.get("page"))
@@ -118,8 +137,8 @@ def results_ranking(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "admin/loyalty/results/ranking.html", context)
 
 
-def _fits(row: RankedPromotion, *, kind: str, q: str) -> bool:
-    promotion = row.promotion
+def _fits(row: RankedPromotion, filters: Mapping[str, str]) -> bool:
+    promotion, kind, q = row.promotion, filters["kind"], filters["q"]
     if kind and kind not in (promotion.family, promotion.type):
         return False
     return q.casefold() in promotion.name.casefold() or q.casefold() in promotion.code.casefold()

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 
 from consumers.admin.framework.formatting import format_moment, format_number
 from consumers.models import Account
+from consumers.types import JsonMapping
 from loyalty.admin.wording import (
     describe_amount,
     describe_line_traits,
@@ -103,9 +104,10 @@ class LineRow:
 
 @dataclass(frozen=True, kw_only=True)
 class AppliedRow:
-    """A promotion that applied."""
+    """A promotion that applied; ``note`` says what a budget cut."""
 
     promotion: Promotion
+    note: str
     type: str
     version: int
     redemptions: Change
@@ -277,6 +279,7 @@ def describe_applied(
         saving = describe_amount(row.saving, currency)
         yield AppliedRow(
             promotion=row.promotion,
+            note=describe_cut(then, row.version.definition, currency=currency) if then and then.cut else "",
             type=describe_type(row.version.definition["type"]),
             version=row.version.number,
             redemptions=change_of(f"{then.redemptions if then else row.redemptions:,}", f"{row.redemptions:,}"),
@@ -288,6 +291,19 @@ def describe_applied(
             ),
             saving=change_of(describe_amount(then.saving, currency) if then else saving, saving),
         )
+
+
+def describe_cut(applied: StoredApplied, definition: JsonMapping, *, currency: str) -> str:
+    """Say what a promotion gave at the sale where a budget had no more left; its version says whose budget."""
+    if applied.discount:
+        given = describe_amount(applied.discount, currency)
+    elif applied.points:
+        given = f"{applied.points:,} {'point' if applied.points == 1 else 'points'}"
+    else:
+        given = f"{applied.redemptions:,} {'voucher' if applied.redemptions == 1 else 'vouchers'}"
+    budgets = {"budget": "its budget", "customer_budget": "the customer’s budget"}
+    cut_by = [words for name, words in budgets.items() if (definition.get(name) or {}).get("when_short") == "cut"]
+    return f"Cut to {given}: no more was left of {' or '.join(cut_by) or 'the campaign’s budget'}."
 
 
 def change_of(then: str, now: str) -> Change:
@@ -407,10 +423,11 @@ def describe_refusals(
 
 
 def describe_ghost(ghost: StoredGhost) -> str:
-    """Describe what a control group withheld from the consumer."""
+    """Describe what was withheld from a consumer who was held out."""
     times = "once" if ghost.redemptions == 1 else f"{ghost.redemptions:,} times"
     points = f", for {ghost.points:,} points" if ghost.points else ""
-    return f"Without the control group it would have applied {times}{points}."
+    holdout = "universal holdout" if ghost.is_universal else "control group"
+    return f"Without the {holdout} it would have applied {times}{points}."
 
 
 def _distance(refusal: StoredRefusal) -> tuple[bool, int, str]:

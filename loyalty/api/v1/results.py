@@ -20,7 +20,6 @@ from loyalty.models.results import COUNTS
 from loyalty.selectors.promotion import loyalty_promotions_of
 from loyalty.selectors.results import (
     MONEY_NAMES,
-    FundedCost,
     RankedPromotion,
     ResultFigures,
     ResultRow,
@@ -28,10 +27,10 @@ from loyalty.selectors.results import (
     ResultsPeriod,
     amount_rounded,
     results_as_of,
-    results_funding,
     results_of,
     results_ranked,
 )
+from loyalty.selectors.results_funding import WhoPays, results_who_pays
 from promotions.choices import Family
 from promotions.models import Campaign, Promotion
 from promotions.selectors.campaign import campaign_members, campaigns_of
@@ -42,6 +41,10 @@ PERIOD_PARAMETERS = (
     Parameter(name="to", schema=DATE, description="The last local day; left out: the last sale's."),
 )
 AS_OF = "Sales and returns up to this moment are counted; null before the first count."
+
+CAMPAIGN_PARAMETER = Parameter(
+    name="campaign", description="A campaign's code: its members alone are ranked.", may_be_blank=True
+)
 
 BY_PARAMETER = Parameter(
     name="by", schema=enum(*ResultsBy), description="What `rows` are by; left out, there are none."
@@ -97,17 +100,26 @@ class TotalsOutput(ResultOutput):
 
 
 class FundedCostOutput(Output):
-    """The part of the cost that a party pays, by the shares of the versions that were redeemed."""
+    """The part of the cost that a party pays, by the shares of the versions that were redeemed, and of offers."""
 
     party = serializers.CharField(allow_null=True, help_text="Who pays; null: the account, what nobody else does.")
     cost = AmountText(help_text="Its part of `cost`; the parts add up to it.")
     returned_cost = AmountText(help_text="Its part of the `cost` in `returned`.")
 
 
+class BookedCostOutput(Output):
+    """The part of the cost that is booked under a ledger class."""
+
+    ledger_class = serializers.CharField(allow_null=True, help_text="The ledger class; null: what has none.")
+    cost = AmountText(help_text="Its part of `cost`; the parts add up to it.")
+    returned_cost = AmountText(help_text="Its part of the `cost` in `returned`.")
+
+
 class ResultsTotalsOutput(TotalsOutput):
-    """Figures in all, with who pays the cost."""
+    """Figures in all, with who pays the cost and what it is booked under."""
 
     funding = FundedCostOutput(many=True, help_text="Who pays the cost: parties by name, then the account.")
+    ledger_classes = BookedCostOutput(many=True, help_text="What the cost is booked under: classes, then without one.")
 
 
 class ResultRowOutput(ResultOutput):
@@ -216,22 +228,31 @@ class ResultsView(PeriodView):
         results = results_of(
             promotion_ids=promotion_ids, period=period, by=self.by(), versions_with_codes=versions_with_codes
         )
-        funding = results_funding(promotion_ids=promotion_ids, period=period, currency=currency)
+        who_pays = results_who_pays(promotion_ids=promotion_ids, period=period, currency=currency)
         return {
             "as_of": moment(results.as_of),
             "currency": currency,
             "totals": {
                 "consumers": results.totals.consumers,
                 **row_answer(results.totals, currency),
-                "funding": [funded_answer(part) for part in funding],
+                **who_pays_answer(who_pays),
             },
             "rows": [{"key": row.key, "consumers": row.consumers, **row_answer(row, currency)} for row in results.rows],
         }
 
 
-def funded_answer(part: FundedCost) -> JsonObject:
-    """Return what a party pays."""
-    return {"party": part.party, "cost": f"{part.cost:f}", "returned_cost": f"{part.returned_cost:f}"}
+def who_pays_answer(who_pays: WhoPays) -> JsonObject:
+    """Return what each party pays, and what is booked under each ledger class."""
+    return {
+        "funding": [
+            {"party": part.party, "cost": f"{part.cost:f}", "returned_cost": f"{part.returned_cost:f}"}
+            for part in who_pays.parties
+        ],
+        "ledger_classes": [
+            {"ledger_class": part.ledger_class, "cost": f"{part.cost:f}", "returned_cost": f"{part.returned_cost:f}"}
+            for part in who_pays.ledger_classes
+        ],
+    }
 
 
 def moment(at: Any) -> str | None:
@@ -277,11 +298,12 @@ class AllResults(PeriodView):
     """The results of all promotions."""
 
     output_class = RankingOutput
-    parameters = {"GET": PERIOD_PARAMETERS}
+    parameters = {"GET": (*PERIOD_PARAMETERS, CAMPAIGN_PARAMETER)}
 
     def get(self, request: Request) -> Response:
         """List all promotions and discounts with results in a period, those that cost most first."""
-        ranked = results_ranked(account_id=self.account.pk, period=self.period())
+        campaign = request.query_params.get("campaign", "")
+        ranked = results_ranked(account_id=self.account.pk, period=self.period(), campaign=campaign)
         return Response(
             {
                 "as_of": moment(results_as_of()),

@@ -29,6 +29,7 @@ AppliedFamily = Annotated[str, _named_enum("AppliedFamily", *Family.values, "vou
 AppliedType = Annotated[str, _named_enum("AppliedType", *PromotionType.values, *DiscountType.values, *Benefit.values)]
 PromotionFamily = Annotated[str, _named_enum("Family", *Family.values)]
 Reason = Annotated[str, _named_enum("NotAppliedReason", *REASONS)]
+HeldOutReason = Annotated[str, _named_enum("HeldOutReason", "control_group", "universal_holdout")]
 VoucherReason = Annotated[str, _named_enum("VoucherReason", *VOUCHER_REASONS)]
 DecidedBy = Annotated[str, _named_enum("DecidedBy", *DECIDED_BY)]
 Lacking = Annotated[str, _named_enum("Lacking", *LACKING)]
@@ -183,13 +184,14 @@ class NotAppliedAnswer(Struct):
 
 
 class HeldOutAnswer(Struct):
-    """What a promotion would have given, had its control group not held the consumer out."""
+    """What a promotion would have given, had the consumer not been held out."""
 
     promotion: str
     version: int
     redemptions: int
     points: int
     saving: Money
+    reason: HeldOutReason
 
 
 class Decision(Struct):
@@ -248,7 +250,10 @@ class TransactionAnswer(Decision, kw_only=True):
     """A transaction: as it was committed, or what the last return or void left of it."""
 
     held_out: (
-        Annotated[list[HeldOutAnswer], Meta(description="What a control group withheld; only with `explain`.")]
+        Annotated[
+            list[HeldOutAnswer],
+            Meta(description="What was withheld from a consumer who was held out; only with `explain`."),
+        ]
         | UnsetType
     ) = UNSET
     return_reference: str | UnsetType = UNSET

@@ -1,7 +1,9 @@
-"""``promotions/{code}/uplift``: what a promotion changed, against its control group."""
+"""``promotions/{code}/uplift`` and ``programme/uplift``: what they changed, against those who were held out."""
 
+import re
 from collections.abc import Mapping
 
+from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
@@ -11,9 +13,10 @@ from consumers.api.framework.components import enum
 from consumers.api.framework.fields import MomentField
 from consumers.api.framework.query import Parameter
 from consumers.api.framework.serializers import Output
+from consumers.api.framework.views import ApiView
 from loyalty.api.v1.promotions import LoyaltyPromotionView
 from loyalty.choices import UpliftMetric
-from loyalty.selectors.uplift_report import UpliftReport, uplift_report
+from loyalty.selectors.uplift_report import UpliftReport, programme_report, uplift_report
 from loyalty.uplift.statistics import ArmSums
 from loyalty.uplift.verdict import Compared, Estimate, Verdict
 from promotions.api.v1.promotions import PromotionView
@@ -23,6 +26,12 @@ METRIC = Parameter(
     schema=enum(*UpliftMetric.values),
     description="What is compared per consumer, net of returns; contribution where left out.",
 )
+
+
+YEAR = Parameter(
+    name="year", schema={"type": "integer"}, description="The calendar year; the account's current one where left out."
+)
+_YEAR = re.compile(r"[1-9][0-9]{3}")
 
 
 class ArmOutput(Output):
@@ -69,25 +78,62 @@ class SampleRatioOutput(Output):
     plausible = serializers.BooleanField()
 
 
-class UpliftOutput(Output):
-    """The uplift of a promotion by one metric."""
-
-    metric = serializers.ChoiceField(choices=UpliftMetric.choices)
+class _UpliftOutput(Output):
+    metric = serializers.ChoiceField(choices=UpliftMetric.choices, help_text="What is measured for each consumer.")
     currency = serializers.CharField()
-    group = serializers.CharField()
     percentage = serializers.CharField()
-    frozen_at = MomentField(help_text="When the members of the group were listed.")
-    measured_from = MomentField()
-    measured_to = MomentField(allow_null=True)
+    frozen_at = MomentField(help_text="When those who are compared were listed.")
+    measured_from = MomentField(help_text="The first moment measured.")
+    measured_to = MomentField(allow_null=True, help_text="The moment up to which is measured; null: no end.")
     complete = serializers.BooleanField(help_text="Whether every member has been measured.")
-    later_joiners = serializers.IntegerField(help_text="Consumers who joined the group since: not compared.")
-    verdict = serializers.ChoiceField(choices=[verdict.value for verdict in Verdict])
+    later_joiners = serializers.IntegerField(help_text="Consumers who joined since: not compared.")
+    verdict = serializers.ChoiceField(
+        choices=[verdict.value for verdict in Verdict], help_text="Better, worse, or not known yet."
+    )
     days_more = serializers.IntegerField(
         allow_null=True, help_text="How long a verdict would take, if the difference stays the same."
     )
-    sample_ratio = SampleRatioOutput()
-    assigned = EstimateOutput(help_text="All members, each in the arm that the hash assigned.")
+    sample_ratio = SampleRatioOutput(help_text="Whether the arms have the sizes that they should have.")
+    assigned = EstimateOutput(help_text="All consumers, each in the arm that the hash assigned.")
     triggered = EstimateOutput(help_text="Treated with a redemption, and control with a ghost redemption.")
+
+
+class UpliftOutput(_UpliftOutput):
+    """The uplift of a promotion by one metric."""
+
+    group = serializers.CharField()
+
+
+class ProgrammeUpliftOutput(_UpliftOutput):
+    """The uplift of a year of the account's programme by one metric."""
+
+    year = serializers.IntegerField(help_text="The calendar year of the draw.")
+
+
+class ProgrammeUplift(ApiView):
+    """The uplift of all promotions together, against the account's universal holdout."""
+
+    input_class = None
+    output_class = ProgrammeUpliftOutput
+    parameters = {"GET": (METRIC, YEAR)}
+    conflict_codes = {"GET": ("no_universal_holdout", "not_measured_yet")}
+
+    def get(self, request: Request) -> Response:
+        """What the account's consumers brought more than those held out of all promotions, per consumer."""
+        metric, at = _metric(request.query_params), timezone.now()
+        year = _year(request.query_params) or at.astimezone(self.account.zone).year
+        report = programme_report(account=self.account, year=year, at=at)
+        answer = uplift_answer(report, metric=metric, currency=self.account.currency)
+        return Response(ProgrammeUpliftOutput(answer).data)
+
+
+def _year(query: Mapping[str, str]) -> int | None:
+    text = query.get("year", "")
+    if not text:
+        return None
+    if not _YEAR.fullmatch(text):
+        raise ValidationError({"year": [ErrorDetail("Send a year, such as 2027.", code="invalid")]})
+    return int(text)
 
 
 class PromotionUplift(LoyaltyPromotionView, PromotionView):
@@ -120,6 +166,7 @@ def uplift_answer(report: UpliftReport, *, metric: UpliftMetric, currency: str) 
         "metric": metric.value,
         "currency": currency,
         "group": population.group,
+        "year": population.year,
         "percentage": f"{population.percentage.normalize():f}",
         "frozen_at": population.frozen_at,
         "measured_from": population.measured_from,

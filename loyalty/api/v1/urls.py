@@ -16,7 +16,7 @@ from loyalty.api.v1.till import (
     Transactions,
     TransactionVoid,
 )
-from loyalty.api.v1.uplift import PromotionUplift
+from loyalty.api.v1.uplift import ProgrammeUplift, PromotionUplift
 from loyalty.api.v1.vouchers import VoucherDetail, VoucherList
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -26,6 +26,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("transactions/<key:reference>/returns", TransactionReturns.as_view(), name="transaction-returns"),
     path("transactions/<key:reference>/void", TransactionVoid.as_view(), name="transaction-void"),
     path("transactions/<key:reference>", TransactionRow.as_view(), name="transaction-row"),
+    path("programme/uplift", ProgrammeUplift.as_view(), name="programme-uplift"),
     path("promotions/<key:code>/uplift", PromotionUplift.as_view(), name="promotions-uplift"),
     path("results", AllResults.as_view(), name="results"),
     path("promotions/<key:code>/results", PromotionResults.as_view(), name="promotions-results"),

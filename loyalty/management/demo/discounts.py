@@ -113,6 +113,9 @@ LISTS = (
     ),
 )
 
+NEARLY_USED_BUDGET = "meal-deal"
+"""The discount that gets a budget of which most is used by then."""
+
 DISCOUNTS: tuple[PlannedDiscount, ...] = (
     # Free products
     PlannedDiscount(
@@ -204,12 +207,15 @@ DISCOUNTS: tuple[PlannedDiscount, ...] = (
         code="team",
         type="percentage",
         name="For our own team",
-        description="On top of other discounts.",
+        description="On top of other discounts, up to an allowance a year.",
         starts=-366,
         value=Decimal(20),
         sets=({"name": "Everything", "rules": {}},),
         conditions={"customer_rules": all_of(("groups", "is", "team"))},
-        restrictions={"always_apply": True},
+        restrictions={
+            "always_apply": True,
+            "customer_budget": {"amount": "25.00", "period": "year", "when_short": "cut"},
+        },
     ),
     PlannedDiscount(
         code="favourites",

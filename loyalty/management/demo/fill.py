@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.db import reset_queries, transaction
@@ -46,6 +47,7 @@ from loyalty.services.till.profiling import PROFILER
 from loyalty.services.till.reversal import transaction_reverse
 from loyalty.services.till.sale import Sale
 from promotions.models import Campaign, PersonalizedPromotion, Product, Promotion
+from promotions.selectors.budget import budget_state
 from promotions.services.campaign import campaigns_save
 from promotions.services.discount import discount_save
 from promotions.services.personalized.assignments import personalized_lists_assign
@@ -236,6 +238,7 @@ def _fill(account: Account, content: _Content, created_at: datetime, bar: Bar) -
     _campaigns(account, content.campaigns, created_at)
     _promotions(account, content, created_at)
     new = _sales(account, sales(trade, until=created_at, count=content.sales), created_at, bar)
+    _budget(account, content, created_at)
     _adjustments(account, content.adjustments, created_at)
     _claims(account, content.claims, created_at)
     return new
@@ -358,6 +361,19 @@ def _sales(account: Account, planned: Sequence[Sale], created_at: datetime, bar:
             # With DEBUG every statement is kept.
             reset_queries()
     return new
+
+
+def _budget(account: Account, content: _Content, created_at: datetime) -> None:
+    """Give a discount, unless it has one, a round budget of which some 90% is used: what is used depends on the day."""
+    for plan in content.promotions:
+        if not isinstance(plan, PlannedDiscount) or plan.code != discounts.NEARLY_USED_BUDGET:
+            continue
+        promotion = Promotion.objects.get(account=account, family=plan.family, code=plan.code)
+        if promotion.budget is None:
+            used = Decimal(budget_state(promotion).text(promotion.budget_used))
+            amount = max(round(used / 45) * 50, 50)
+            values = replace(plan.values(made_at=created_at), budget={"amount": f"{amount}.00", "when_short": "cut"})
+            discount_save(account=account, values=values, author=DEMO, at=created_at)
 
 
 def _purses(account: Account, *, at: datetime) -> dict[str, list[str]]:

@@ -98,13 +98,17 @@ class StoredBudgetUse(Struct, frozen=True, array_like=True):
 
 
 class StoredHeldOut(Struct, frozen=True, array_like=True):
-    """The ghost redemptions of a promotion whose control group held the consumer out; saving in major units."""
+    """The ghost redemptions of a promotion that a consumer was held out of; saving in major units.
+
+    ``is_universal`` says that the universal holdout held them out, and not the promotion's own control group.
+    """
 
     promotion: int
     version: int
     redemptions: int
     points: int
     saving: str
+    is_universal: bool
 
     @classmethod
     def of(cls, held_out: HeldOut, currency: str) -> Self:
@@ -115,6 +119,7 @@ class StoredHeldOut(Struct, frozen=True, array_like=True):
             redemptions=held_out.redemptions,
             points=held_out.points,
             saving=amount_text(held_out.saving, currency),
+            is_universal=held_out.reason == "universal_holdout",
         )
 
 

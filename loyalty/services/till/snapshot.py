@@ -18,6 +18,7 @@ from conflicts.resolver import Policy
 from conflicts.selectors import conflict_policy
 from consumers.models import Account, Site
 from loyalty.models import Offer
+from loyalty.selectors.universal_holdout import universal_holdout_of
 from loyalty.services.till.metrics import rulebook_observe
 from promotions.engine.benefits.discounts import PersonalizedTerms
 from promotions.engine.facts.basket import SiteFacts
@@ -177,7 +178,12 @@ def account_terms(account: Account) -> Terms:
     """Return the account's earning terms, as the engine is given them."""
     rates = {code: Fraction(rate) for code, rate in account.other_earn_rates.items()}
     rates[account.currency] = Fraction(account.points_per_currency_unit)
-    return Terms(currency=account.currency, earn_rates=rates, point_value=Fraction(account.point_value))
+    return Terms(
+        currency=account.currency,
+        earn_rates=rates,
+        point_value=Fraction(account.point_value),
+        universal_holdout=universal_holdout_of(account),
+    )
 
 
 def _offer_facts(offer: Offer) -> OfferFacts:

@@ -12,8 +12,8 @@ from consumers.models import Account
 from consumers.types import JsonObject
 from loyalty.choices import TransactionStatus
 from loyalty.models import Transaction, UpliftMember, UpliftPopulation
-from loyalty.selectors.stored_decision import redeemed_keys, withheld_promotions
-from loyalty.selectors.uplift import arm_judge
+from loyalty.selectors.stored_decision import VOUCHER_FAMILY, ghosts_of_facts, redeemed_keys
+from loyalty.selectors.uplift import arm_judge, left_out_judge, promotions_that_ignore_the_holdout
 from loyalty.services.uplift.figures import Figures, PointCost, sale_figures
 
 BEFORE = timedelta(weeks=8)
@@ -22,6 +22,7 @@ BEFORE = timedelta(weeks=8)
 _COLUMNS = (
     "is_control",
     "is_triggered",
+    "is_left_out",
     "is_stale",
     *("contribution", "sales", "visits", "units", "uncosted_sales"),
     *("contribution_before", "sales_before", "visits_before", "units_before"),
@@ -36,14 +37,21 @@ _SALE_COLUMNS = (
 class MeasuredSale(NamedTuple):
     """A transaction of a member: when it was, what it comes to, and which promotions were redeemed or withheld.
 
-    ``redeemed`` are families and codes, ``withheld`` ids of promotions, both as the sale was decided: a return changes
-    neither.
+    ``redeemed`` are families and codes; ``withheld`` are the ids of promotions that their control groups withheld, and
+    ``is_withheld`` says whether the universal holdout withheld any. All are as the sale was decided: a return changes
+    none.
     """
 
     occurred_at: datetime
     figures: Figures
     redeemed: frozenset[tuple[str, str]]
     withheld: frozenset[int]
+    is_withheld: bool
+
+    @property
+    def promotions(self) -> frozenset[tuple[str, str]]:
+        """What was redeemed, without the vouchers that paid."""
+        return frozenset(key for key in self.redeemed if key[0] != VOUCHER_FAMILY)
 
 
 def members_measure(*, limit: int) -> int:
@@ -61,13 +69,20 @@ def members_measure(*, limit: int) -> int:
         )
         members = UpliftMember.objects.select_related("consumer").in_bulk([row.pk for row in rows])
         sales = _sales_of(members.values(), populations)
-        judges = {pk: arm_judge(population) for pk, population in populations.items()}
+        arms = {pk: arm_judge(population) for pk, population in populations.items()}
+        left_out = {pk: left_out_judge(population) for pk, population in populations.items()}
+        ignoring = promotions_that_ignore_the_holdout(
+            account_ids={population.account_id for population in populations.values() if not population.promotion_id}
+        )
         for member in members.values():
             population = populations[member.population_id]
             if member.is_control is None:
-                member.is_control = judges[population.pk](member.consumer.consumer_id)
+                member.is_control = arms[population.pk](member.consumer.consumer_id)
+                member.is_left_out = left_out[population.pk](member.consumer.consumer_id)
                 _set_before(member, _between(sales[member.consumer_id], _before(population)))
-            _set_period(member, population, sales[member.consumer_id])
+            counted = _between(sales[member.consumer_id], (population.measured_from, population.measured_to))
+            _set_period(member, counted)
+            member.is_triggered = _is_triggered(member, population, counted, ignoring)
             member.is_stale = False
         UpliftMember.objects.bulk_update(members.values(), _COLUMNS, batch_size=500)
     return len(rows)
@@ -88,17 +103,30 @@ def _set_before(member: UpliftMember, sales: Sequence[MeasuredSale]) -> None:
     member.visits_before, member.units_before = figures.visits, figures.units
 
 
-def _set_period(member: UpliftMember, population: UpliftPopulation, sales: Sequence[MeasuredSale]) -> None:
-    counted = _between(sales, (population.measured_from, population.measured_to))
-    figures = sum((sale.figures for sale in counted), Figures())
+def _set_period(member: UpliftMember, sales: Sequence[MeasuredSale]) -> None:
+    figures = sum((sale.figures for sale in sales), Figures())
     member.contribution, member.sales = figures.contribution, figures.sales
     member.visits, member.units = figures.visits, figures.units
     member.uncosted_sales = figures.uncosted_sales
+
+
+def _is_triggered(
+    member: UpliftMember,
+    population: UpliftPopulation,
+    sales: Iterable[MeasuredSale],
+    ignoring: Mapping[int, frozenset[tuple[str, str]]],
+) -> bool:
+    """Return whether a member redeemed the promotion, or any of the programme, or would have.
+
+    ``ignoring`` are the promotions that both arms of the programme get, by account.
+    """
     promotion = population.promotion
+    if promotion is None:
+        others = ignoring[population.account_id]
+        return any(sale.is_withheld if member.is_control else sale.promotions - others for sale in sales)
     if member.is_control:
-        member.is_triggered = any(promotion.pk in sale.withheld for sale in counted)
-    else:
-        member.is_triggered = any((promotion.family, promotion.code) in sale.redeemed for sale in counted)
+        return any(promotion.pk in sale.withheld for sale in sales)
+    return any((promotion.family, promotion.code) in sale.redeemed for sale in sales)
 
 
 def _sales_of(
@@ -125,6 +153,7 @@ def sales_measure(
 
 def _measured(sale: Transaction, account: Account) -> MeasuredSale:
     is_void = sale.status == TransactionStatus.VOIDED
+    ghosts = () if is_void else ghosts_of_facts(sale.facts)
     figures = sale_figures(
         lines=sale.lines,
         status=sale.status,
@@ -136,7 +165,8 @@ def _measured(sale: Transaction, account: Account) -> MeasuredSale:
         occurred_at=sale.occurred_at,
         figures=figures,
         redeemed=frozenset() if is_void else redeemed_keys(sale.answer),
-        withheld=frozenset() if is_void else withheld_promotions(sale.facts),
+        withheld=frozenset(ghost.promotion for ghost in ghosts if not ghost.is_universal),
+        is_withheld=any(ghost.is_universal for ghost in ghosts),
     )
 
 

@@ -1,5 +1,7 @@
 """Freeze who is compared when a promotion with a control group starts, and keep what they buy up to date.
 
+A year of the programme, which the universal holdout leaves consumers out of, is a population as well.
+
 Members are listed in one statement, at one moment. They are measured in batches: what is left to do is in the rows, so
 that a run that ends anywhere is followed by one that goes on. A member is always measured from all of their sales, so
 that measuring twice is measuring once.
@@ -12,9 +14,10 @@ from decimal import Decimal
 from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 
-from consumers.models import Consumer, ConsumerGroup
+from consumers.models import Account, Consumer, ConsumerGroup
 from loyalty.models import UpliftMember, UpliftPopulation
-from loyalty.selectors.uplift import later_joiners_of, promotions_to_freeze
+from loyalty.selectors.universal_holdout import holdout_period
+from loyalty.selectors.uplift import accounts_to_freeze, later_joiners_of, promotions_to_freeze
 from loyalty.services.results.readers import CountedBatch
 from loyalty.services.uplift.members import members_measure
 from promotions.models import Promotion, PromotionVersion
@@ -35,7 +38,10 @@ def populations_update(*, clock: Callable[[], datetime], for_at_most: timedelta)
     begun = clock()
     for promotion in promotions_to_freeze(at=begun):
         population_freeze(promotion=promotion, at=begun)
+    for account, year in accounts_to_freeze(at=begun):
+        programme_freeze(account=account, year=year, at=begun)
     populations_follow_their_promotions()
+    programmes_follow_their_accounts(at=begun)
     measured = 0
     while clock() - begun < for_at_most:
         batch = members_measure(limit=MEMBERS_AT_ONCE)
@@ -49,44 +55,66 @@ def populations_update(*, clock: Callable[[], datetime], for_at_most: timedelta)
 def population_freeze(*, promotion: Promotion, at: datetime) -> UpliftPopulation | None:
     """List the members of the group of a promotion's control group, as those who are compared.
 
-    Race: two workers freeze the same promotion. The population is unique to its promotion: the second inserts nothing.
-
     Returns:
         The population; None if somebody else has frozen it.
     """
     control = promotion.eligibility["control_group"]
+    population = UpliftPopulation(
+        account_id=promotion.account_id,
+        promotion=promotion,
+        group=control["group"],
+        percentage=Decimal(control["percentage"]),
+        measured_from=_measured_from(promotion),
+        measured_to=promotion_end(promotion),
+        frozen_at=at,
+    )
+    group = ConsumerGroup.objects.filter(account_id=promotion.account_id, code=control["group"]).first()
+    members = f"SELECT %s, consumer_id FROM {Consumer.groups.through._meta.db_table} WHERE consumergroup_id = %s"  # noqa: S608 - our own names
+    return _freeze(population, members=f"{members} ORDER BY consumer_id", of=0 if group is None else group.pk)
+
+
+def programme_freeze(*, account: Account, year: int, at: datetime) -> UpliftPopulation | None:
+    """List the consumers of an account as those who are compared for a year of its programme.
+
+    Returns:
+        The population; None if somebody else has frozen it, or if nobody is held out in that year.
+    """
+    period = holdout_period(account, year)
+    if period is None or account.holdout_percentage is None:
+        return None
+    population = UpliftPopulation(
+        account=account,
+        year=year,
+        percentage=account.holdout_percentage,
+        measured_from=period[0],
+        measured_to=period[1],
+        frozen_at=at,
+    )
+    consumers = f"SELECT %s, id FROM {Consumer._meta.db_table} WHERE account_id = %s AND NOT archived ORDER BY id"  # noqa: S608 - our own names
+    return _freeze(population, members=consumers, of=account.pk)
+
+
+def _freeze(population: UpliftPopulation, *, members: str, of: int) -> UpliftPopulation | None:
+    """Store a population with its members, in one statement; None if somebody else has frozen it.
+
+    ``members`` selects the population's id and those of the consumers ``of`` a group or an account.
+
+    Race: two workers freeze the same population. It is unique to its promotion, or to the account's year: the second
+    inserts nothing.
+    """
+    key = Q(promotion=population.promotion) if population.promotion else Q(year=population.year)
     with transaction.atomic():
-        population = UpliftPopulation(
-            account_id=promotion.account_id,
-            promotion=promotion,
-            group=control["group"],
-            percentage=Decimal(control["percentage"]),
-            measured_from=_measured_from(promotion),
-            measured_to=promotion_end(promotion),
-            frozen_at=at,
-        )
         UpliftPopulation.objects.bulk_create([population], ignore_conflicts=True)
-        stored = UpliftPopulation.objects.select_for_update().get(promotion=promotion)
-        if stored.members or stored.is_complete or stored.frozen_at != at:
+        stored = UpliftPopulation.objects.select_for_update().get(key, account_id=population.account_id)
+        if stored.members or stored.is_complete or stored.frozen_at != population.frozen_at:
             return None
-        group = ConsumerGroup.objects.filter(account_id=promotion.account_id, code=control["group"]).first()
-        if group is not None:
-            stored.members = _members_insert(stored, group)
+        with connection.cursor() as cursor:
+            table = UpliftMember._meta.db_table
+            cursor.execute(f"INSERT INTO {table} (population_id, consumer_id) {members}", [stored.pk, of])
+            stored.members = int(cursor.rowcount)
         stored.is_complete = not stored.members
         stored.save(update_fields=["members", "is_complete"])
         return stored
-
-
-def _members_insert(population: UpliftPopulation, group: ConsumerGroup) -> int:
-    """List the members of a group as those of a population, in one statement; return how many."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {UpliftMember._meta.db_table} (population_id, consumer_id)"  # noqa: S608 - our own names
-            f" SELECT %s, consumer_id FROM {Consumer.groups.through._meta.db_table}"
-            " WHERE consumergroup_id = %s ORDER BY consumer_id",
-            [population.pk, group.pk],
-        )
-        return int(cursor.rowcount)
 
 
 def _measured_from(promotion: Promotion) -> datetime:
@@ -113,8 +141,9 @@ def populations_follow_their_promotions() -> None:
 
     Race: the promotion is changed again meanwhile. The next run sees that.
     """
-    changed = UpliftPopulation.objects.select_related("promotion").exclude(_has_the_end_of_its_promotion())
-    for population in changed:
+    populations = UpliftPopulation.objects.select_related("promotion").filter(promotion__isnull=False)
+    for population in populations.exclude(_has_the_end_of_its_promotion()):
+        assert population.promotion is not None  # noqa: S101 - filtered
         with transaction.atomic():
             population.measured_to = promotion_end(population.promotion)
             population.save(update_fields=["measured_to"])
@@ -130,6 +159,35 @@ def _has_the_end_of_its_promotion() -> Q:
         | Q(promotion__ends_at__lte=stopped_at, measured_to=ends_at)
         | Q(promotion__stopped_at__lt=ends_at, measured_to=stopped_at)
     )
+
+
+def programmes_follow_their_accounts(*, at: datetime) -> None:
+    """Move the period of a year of the programme whose account has changed its universal holdout.
+
+    One that was taken away ends now. Where the first day is another, everybody is measured anew. The days of years that
+    are over stay.
+
+    Race: the account is changed again meanwhile. The next run sees that.
+    """
+    for population in UpliftPopulation.objects.select_related("account").filter(year__isnull=False):
+        if population.measured_to is None or population.measured_to <= at - FOLLOWED_FOR:
+            continue
+        period = holdout_period(population.account, population.year or 0)
+        measured_from, measured_to = period or (population.measured_from, min(population.measured_to, at))
+        if (measured_from, measured_to) == (population.measured_from, population.measured_to):
+            continue
+        with transaction.atomic():
+            members = UpliftMember.objects.filter(population=population)
+            _mark_stale(members)
+            if measured_from != population.measured_from:
+                members.update(is_control=None)
+                population.is_complete = False
+            population.measured_from, population.measured_to = measured_from, measured_to
+            population.save(update_fields=["measured_from", "measured_to", "is_complete"])
+
+
+FOLLOWED_FOR = timedelta(days=7)
+"""How long after its end a year of the programme still follows its account, whose settings then are of other years."""
 
 
 def populations_complete(*, at: datetime) -> None:

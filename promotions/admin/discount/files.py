@@ -19,7 +19,13 @@ from promotions.admin.editor.files import (
     common_document,
     outcome_widgets,
 )
-from promotions.engine.definition.fields import CONDITIONS, DISCOUNT_LIMITS, DISCOUNT_OUTCOME, LIMIT_PERIOD
+from promotions.engine.definition.fields import (
+    CONDITIONS,
+    DISCOUNT_LIMITS,
+    DISCOUNT_OUTCOME,
+    IGNORES_UNIVERSAL_HOLDOUT,
+    LIMIT_PERIOD,
+)
 from promotions.models import Discount, Promotion
 from promotions.services.discount import DiscountValues, discount_fields, discounts_save
 from promotions.services.promotion.values import promotion_definition
@@ -39,6 +45,7 @@ class DiscountResource(PromotionResource):
         **dict.fromkeys(DISCOUNT_LIMITS, DefinitionNumberWidget),
         LIMIT_PERIOD: DefinitionWidget,
         "always_apply": DefinitionFlagWidget,
+        IGNORES_UNIVERSAL_HOLDOUT: DefinitionFlagWidget,
         **{f"content.{name}": widget for name, widget in CONTENT.items()},
     }
 

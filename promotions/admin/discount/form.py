@@ -23,6 +23,7 @@ from promotions.admin.editor.content_fields import (
 from promotions.admin.editor.form import (
     GENERAL_SECTIONS,
     LIMITS_ROWS,
+    SWITCHES,
     Document,
     PromotionForm,
     limit_field,
@@ -118,7 +119,7 @@ def fieldsets_of(discount_type: str) -> tuple[tuple[str, JsonObject], ...]:
                 "decides whether the discount applies: product sets decide which products get it.",
             },
         ),
-        ("Limits", {"classes": ("tab",), "fields": (*LIMITS_ROWS, "transaction_redemption_limit", "always_apply")}),
+        ("Limits", {"classes": ("tab",), "fields": (*LIMITS_ROWS, "transaction_redemption_limit", *SWITCHES)}),
         BUDGETS_SECTION,
         *CONTENT_SECTIONS,
     )

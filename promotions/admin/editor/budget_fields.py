@@ -101,8 +101,18 @@ def _used(promotion: Promotion) -> str:
 def budget_words(state: BudgetState, amount: int) -> str:
     """Return an amount of a budget with its unit, as people read it."""
     if state.in_money:
-        return f"{format_amount(state.text(amount), state.currency)} {state.currency}"
+        return f"{budget_number(state, amount)} {state.currency}"
     return f"{amount:,} {'point' if amount == 1 else 'points'}"
+
+
+def budget_number(state: BudgetState, amount: int) -> str:
+    """Return an amount of a budget without its unit, as people read it."""
+    return format_amount(state.text(amount), state.currency) if state.in_money else f"{amount:,}"
+
+
+def budget_use_words(state: BudgetState) -> str:
+    """Return what is used of a budget, such as ``94.90 of 100.00 GBP``."""
+    return f"{budget_number(state, state.used)} of {budget_words(state, state.amount or 0)}"
 
 
 def budget_values(promotion: Promotion) -> dict[str, object]:

@@ -38,7 +38,7 @@ from promotions.admin.inputs.number_inputs import whole
 from promotions.admin.inputs.related_select import related_select
 from promotions.admin.rules.field import RulesField, problem_in_tree
 from promotions.admin.visibility import CampaignAccess
-from promotions.engine.definition.fields import CONDITIONS, WHOLE_PROMOTION
+from promotions.engine.definition.fields import CONDITIONS, IGNORES_UNIVERSAL_HOLDOUT, WHOLE_PROMOTION
 from promotions.engine.rules.attributes import Scope
 from promotions.models import Campaign, Promotion
 from promotions.selectors.campaign import campaigns_of
@@ -57,6 +57,7 @@ GENERAL_SECTIONS = (GENERAL, WHO_PAYS)
 
 
 LIMITS_ROWS = ("total_redemption_limit", ("customer_redemption_limit", "customer_limit_period"))
+SWITCHES = ("always_apply", IGNORES_UNIVERSAL_HOLDOUT)
 """The limits that every family has, as rows of fields."""
 
 LIMIT_PERIOD_LABELS = (
@@ -175,6 +176,13 @@ class PromotionForm(BudgetFields, ServiceForm):
         widget=UnfoldBooleanSwitchWidget(),
         help_text="Applies even when another promotion wins, whatever conflict management says. Rules and limits still "
         "apply.",
+    )
+    ignores_universal_holdout = forms.BooleanField(
+        label="Ignore the universal holdout",
+        required=False,
+        widget=UnfoldBooleanSwitchWidget(),
+        help_text="Customers whom the account holds out of all promotions get this one too. What it brings is not part "
+        "of the programme's uplift.",
     )
 
     class Meta:

@@ -1,12 +1,14 @@
-"""The header above a promotion's form: its status, version and redemptions."""
+"""The header above a promotion's form: its status, version, redemptions and budget."""
 
 from datetime import datetime
 
 from django.utils import timezone
 
 from consumers.admin.framework.formatting import format_moment
+from promotions.admin.editor.budget_fields import budget_use_words
 from promotions.choices import Status
 from promotions.models import Promotion
+from promotions.selectors.budget import budget_state
 
 STATUS_COLOURS = {
     Status.DRAFT.label: "default",
@@ -21,6 +23,12 @@ def describe_redemptions(promotion: Promotion) -> str:
     """Format the number of redemptions, with the limit if there is one."""
     limit = promotion.total_redemption_limit
     return f"{promotion.redemptions:,} of {limit:,}" if limit else f"{promotion.redemptions:,}"
+
+
+def describe_budget(promotion: Promotion) -> str:
+    """Say what is used of a promotion's budget, such as ``94.90 of 100.00 GBP``; empty without a budget."""
+    state = budget_state(promotion)
+    return "" if state.amount is None else budget_use_words(state)
 
 
 def describe_life(promotion: Promotion, *, at: datetime) -> str:
@@ -53,6 +61,7 @@ def header_of(promotion: Promotion, status: Status, *, type_label: str) -> dict[
         "next_version": promotion.version + 1,
         "redeemed": promotion.redemptions,
         "redemptions": describe_redemptions(promotion),
+        "budget": describe_budget(promotion),
         "life": describe_life(promotion, at=timezone.now()),
         "running": status == Status.ACTIVE and not promotion.archived,
     }

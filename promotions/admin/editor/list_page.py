@@ -11,7 +11,7 @@ from unfold.decorators import display
 
 from consumers.admin.framework.formatting import format_moment
 from consumers.types import Rows
-from promotions.admin.editor.header import STATUS_COLOURS, describe_redemptions
+from promotions.admin.editor.header import STATUS_COLOURS, describe_budget, describe_redemptions
 from promotions.admin.editor.result_columns import promotions_with_results
 from promotions.engine.money import minor_unit
 from promotions.models import Promotion
@@ -50,9 +50,10 @@ class PromotionListMixin:
     def ends(self, promotion: Promotion) -> str:
         return format_moment(promotion.stopped_at or promotion.ends_at)
 
-    @display(description="Redemptions", ordering="redemptions")
-    def redeemed(self, promotion: Promotion) -> str:
-        return describe_redemptions(promotion)
+    @display(description="Redemptions", ordering="redemptions", header=True)
+    def redeemed(self, promotion: Promotion) -> list[str]:
+        budget = describe_budget(promotion)
+        return [describe_redemptions(promotion), f"Budget: {budget}" if budget else ""]
 
     @display(description="Cost", ordering=Coalesce("results_cost", 0, output_field=DecimalField()))
     def total_cost(self, promotion: Any) -> str:

@@ -21,7 +21,13 @@ from promotions.admin.rules.phrases import describe_product, describe_rules, enu
 from promotions.admin.rules.wording import SCOPES, UNREADABLE, Wording, format_amount
 from promotions.admin.visibility import may_see_personalized, without_personalized
 from promotions.choices import ReferenceKind
-from promotions.engine.definition.fields import CONDITIONS, DISCOUNT_LIMITS, LIMIT_PERIOD, WHOLE_PROMOTION
+from promotions.engine.definition.fields import (
+    CONDITIONS,
+    DISCOUNT_LIMITS,
+    IGNORES_UNIVERSAL_HOLDOUT,
+    LIMIT_PERIOD,
+    WHOLE_PROMOTION,
+)
 from promotions.engine.rules.attributes import Scope
 from promotions.engine.rules.check import check_tree
 from promotions.models import Promotion
@@ -230,7 +236,8 @@ def describe_budgets(definition: PartialDefinition, *, in_money: bool) -> str:
 
     def described(budget: JsonMapping, words: str) -> str:
         amount = budget.get("amount")
-        given = describe_money(amount, definition.currency) if in_money else f"{amount} points"
+        points = int(amount) if isinstance(amount, str) and amount.isdecimal() else amount
+        given = describe_money(amount, definition.currency) if in_money else describe_count(points, "point")
         return f", up to {given} {words}{_WHEN_SHORT.get(str(budget.get('when_short')), '')}"
 
     parts = ""
@@ -256,7 +263,7 @@ def _times(count: int) -> str:
 
 
 def describe_extras(eligibility: JsonMapping, describer: RuleDescriber) -> Iterator[str]:
-    """Yield what is described in sentences of their own: a control group, and that it always applies."""
+    """Yield what is described in sentences of their own: who is held out, and that it always applies."""
     if control := eligibility.get("control_group"):
         code = control.get("group")
         group = describer.wording.names.get((ReferenceKind.GROUP, code)) or code or MISSING
@@ -264,6 +271,8 @@ def describe_extras(eligibility: JsonMapping, describer: RuleDescriber) -> Itera
         yield f"{percentage}% of the group {mention(group)} are a control group and do not get it."
     if eligibility.get("always_apply"):
         yield "It applies even when another promotion wins."
+    if eligibility.get(IGNORES_UNIVERSAL_HOLDOUT):
+        yield "Customers in the universal holdout get it too."
 
 
 def asks_for_line_items(definition: PartialDefinition) -> bool:

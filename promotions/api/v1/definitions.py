@@ -30,6 +30,7 @@ from promotions.engine.definition.fields import (
     CONTENT_TEXTS,
     DISCOUNT_LIMITS,
     DISCOUNT_TYPES,
+    IGNORES_UNIVERSAL_HOLDOUT,
     LIMIT_PERIOD,
     LIMIT_PERIODS,
     LIMITS,
@@ -404,6 +405,7 @@ ELIGIBILITY = component(
                 **dict.fromkeys(LIMITS, LIMIT),
                 LIMIT_PERIOD: PERIOD,
                 "always_apply": FLAG,
+                IGNORES_UNIVERSAL_HOLDOUT: FLAG,
             }
         ),
         "Who gets it, where, when and how often.",
@@ -420,6 +422,7 @@ ELIGIBILITY_BODY = component(
                 **dict.fromkeys(LIMITS, LIMIT_BODY),
                 LIMIT_PERIOD: nullable(PERIOD),
                 "always_apply": nullable(FLAG),
+                IGNORES_UNIVERSAL_HOLDOUT: nullable(FLAG),
             }
         ),
         "Who gets it, where, when and how often.",
@@ -533,6 +536,7 @@ DISCOUNT_DEFINITION = component(
                 **dict.fromkeys(DISCOUNT_LIMITS, LIMIT),
                 LIMIT_PERIOD: PERIOD,
                 "always_apply": FLAG,
+                IGNORES_UNIVERSAL_HOLDOUT: FLAG,
                 "content": CONTENT,
             }
         ),

@@ -109,6 +109,7 @@ class DiscountInput(CommonInput):
     customer_limit_period = LimitPeriodPart()
     transaction_redemption_limit = LimitPart()
     always_apply = FlagField(default=False)
+    ignores_universal_holdout = FlagField(default=False)
     content = ContentField(default=dict)
 
 
@@ -144,6 +145,7 @@ class DiscountOutput(LifeOutput):
     customer_limit_period = LimitPeriodPart(source="eligibility.customer_limit_period")
     transaction_redemption_limit = LimitPart(source="eligibility.transaction_redemption_limit")
     always_apply = serializers.BooleanField()
+    ignores_universal_holdout = serializers.BooleanField(source="eligibility.ignores_universal_holdout")
     content = ContentField()
 
 

@@ -3,6 +3,7 @@
 from promotions.engine.definition.fields import (
     CONDITIONS,
     DISCOUNT_LIMITS,
+    IGNORES_UNIVERSAL_HOLDOUT,
     LIMIT_PERIOD,
     LIMIT_PERIODS,
     LIMITS,
@@ -33,6 +34,7 @@ def read_discount_eligibility(sent: ObjectReader) -> Document:
         "control_group": None,
         **_read_limits(sent, DISCOUNT_LIMITS),
         "always_apply": sent.boolean("always_apply", default=False),
+        IGNORES_UNIVERSAL_HOLDOUT: sent.boolean(IGNORES_UNIVERSAL_HOLDOUT, default=False),
     }
     sent.finish()
     return eligibility
@@ -50,6 +52,7 @@ def read_loyalty_eligibility(sent: ObjectReader) -> Document:
         "control_group": _read_control_group(sent.optional_object("control_group")),
         **_read_limits(sent, LIMITS),
         "always_apply": sent.boolean("always_apply", default=False),
+        IGNORES_UNIVERSAL_HOLDOUT: sent.boolean(IGNORES_UNIVERSAL_HOLDOUT, default=False),
     }
     sent.finish()
     return eligibility

@@ -21,6 +21,9 @@ LIMIT_PERIOD = "customer_limit_period"
 """Over which calendar period the limit per customer holds."""
 
 WHOLE_PROMOTION = "promotion"
+IGNORES_UNIVERSAL_HOLDOUT = "ignores_universal_holdout"
+"""Whether it is given to the consumers whom the account's universal holdout leaves out."""
+
 LIMIT_PERIODS = (WHOLE_PROMOTION, *PERIODS)
 WHEN_SHORT = ("refuse", "cut", "honour")
 """What happens where less is left of a budget than a basket needs: nothing, what is left, or all of it a last time."""
@@ -28,10 +31,10 @@ WHEN_SHORT = ("refuse", "cut", "honour")
 BUDGETS = ("budget", "customer_budget")
 """How much may be given in all, and to each customer."""
 
-RESTRICTIONS = (*LIMITS, LIMIT_PERIOD, "always_apply")
+RESTRICTIONS = (*LIMITS, LIMIT_PERIOD, "always_apply", IGNORES_UNIVERSAL_HOLDOUT)
 """What restricts how often a loyalty promotion applies."""
 
-DISCOUNT_RESTRICTIONS = (*DISCOUNT_LIMITS, LIMIT_PERIOD, "always_apply")
+DISCOUNT_RESTRICTIONS = (*DISCOUNT_LIMITS, LIMIT_PERIOD, "always_apply", IGNORES_UNIVERSAL_HOLDOUT)
 """What restricts how often a discount applies."""
 
 CONTENT_TEXTS: Mapping[str, int] = {

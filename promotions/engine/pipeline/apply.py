@@ -3,7 +3,7 @@
 from promotions.engine.benefits.discounts import NO_LISTS, Discount, Fit, PersonalizedLists
 from promotions.engine.benefits.rewards import RewardDefinition
 from promotions.engine.pipeline.budgets import nothing_left, within_budgets
-from promotions.engine.pipeline.checks import CHECKS_AFTER_CONTROL_GROUP
+from promotions.engine.pipeline.checks import CHECKS_AFTER_HOLDOUT
 from promotions.engine.pipeline.context import EvaluationContext
 from promotions.engine.pipeline.decision import Candidate, Refusal
 from promotions.engine.rulebook.promotion import Promotion
@@ -15,18 +15,19 @@ _NO_VALUE = "It gives nothing on this basket."
 def evaluate_promotion(promotion: Promotion, context: EvaluationContext) -> Candidate | Refusal:
     """Return what a promotion would give if no other competed with it, or why it does not apply.
 
-    Where its control group holds the consumer out, the refusal comes with what it would have given.
+    Where its control group or the universal holdout leaves the consumer out, the refusal comes with what it would have
+    given.
     """
     for check in context.checks:
         refusal = check(promotion, context)
         if refusal is not None:
-            return _with_ghost(refusal, context) if refusal.reason == "control_group" else refusal
+            return _with_ghost(refusal, context) if refusal.reason in CHECKS_AFTER_HOLDOUT else refusal
     return apply_promotion(promotion, context)
 
 
 def _with_ghost(refusal: Refusal, context: EvaluationContext) -> Refusal:
-    """Judge a promotion on, by the checks after its control group's, as if the consumer were not held out."""
-    evaluated = evaluate_promotion(refusal.promotion, context._replace(checks=CHECKS_AFTER_CONTROL_GROUP))
+    """Judge a promotion on, by the checks after the one that failed, as if the consumer were not held out."""
+    evaluated = evaluate_promotion(refusal.promotion, context._replace(checks=CHECKS_AFTER_HOLDOUT[refusal.reason]))
     return refusal._replace(ghost=evaluated) if isinstance(evaluated, Candidate) else refusal
 
 

@@ -58,6 +58,12 @@ def _customer_rules(promotion: Promotion, context: EvaluationContext) -> Refusal
     return Refusal(promotion, "customer_rules", "Not for this customer.")
 
 
+def _universal_holdout(promotion: Promotion, context: EvaluationContext) -> Refusal | None:
+    if not context.is_held_out or promotion.ignores_universal_holdout:
+        return None
+    return Refusal(promotion, "universal_holdout", "The customer is in the universal holdout.")
+
+
 def _control_group(promotion: Promotion, context: EvaluationContext) -> Refusal | None:
     group, shopper = promotion.control_group, context.shopper
     if group is None or shopper is None or not group.holds_out(promotion, shopper):
@@ -95,6 +101,7 @@ CHECKS: tuple[Check, ...] = (
     _membership,  # not_a_member
     _site_rules,  # site_rules
     _customer_rules,  # customer_rules
+    _universal_holdout,  # universal_holdout
     _control_group,  # control_group
     _transaction_rules,  # transaction_rules
     _line_item_rules,  # line_item_rules
@@ -105,8 +112,14 @@ CHECKS: tuple[Check, ...] = (
 CANDIDATE_CHECKS = CHECKS[CHECKS.index(_site_rules) + 1 :]
 """The checks that a rulebook's candidates still need: its masks are exact on the ones before."""
 
-CHECKS_AFTER_CONTROL_GROUP = CHECKS[CHECKS.index(_control_group) + 1 :]
-"""The checks by which the promotion of a consumer who is held out is judged on."""
+CHECKS_AFTER_HOLDOUT: Mapping[str, tuple[Check, ...]] = {
+    "universal_holdout": CHECKS[CHECKS.index(_universal_holdout) + 1 :],
+    "control_group": CHECKS[CHECKS.index(_control_group) + 1 :],
+}
+"""The checks by which the promotion of a consumer who is held out is judged on, by the reason.
+
+The universal holdout comes first, and its ghosts pass the control group: they are what the programme would have given.
+"""
 
 RETURN_CHECKS: tuple[Check, ...] = (_transaction_rules, _line_item_rules)
 """The checks that are made again when a part of a transaction is returned; the others were decided at the sale."""

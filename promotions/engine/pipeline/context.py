@@ -17,7 +17,8 @@ class EvaluationContext(NamedTuple):
     """Everything that one promotion is evaluated with. A named tuple: a decision replaces parts of it as it goes.
 
     ``prices`` are those of the units that a discount may take, ``basket_value`` is what loyalty promotions count by,
-    and ``checks`` are those that come before products are matched. ``taken_from_lists`` are the products that other
+    and ``checks`` are those that come before products are matched. ``is_held_out`` says whether the universal holdout
+    has the shopper at the basket's moment. ``taken_from_lists`` are the products that other
     discounts took from lists without a choice, by backend id.
     """
 
@@ -29,6 +30,7 @@ class EvaluationContext(NamedTuple):
     checks: "tuple[Check, ...]"
     prices: Prices
     basket_value: BasketValue
+    is_held_out: bool = False
     taken_from_lists: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     observer: "Observer | None" = None
 

@@ -24,6 +24,7 @@ REASONS = (
     "not_a_member",
     "site_rules",
     "customer_rules",
+    "universal_holdout",
     "control_group",
     "transaction_rules",
     "line_item_rules",
@@ -91,7 +92,8 @@ class BudgetLeft(NamedTuple):
 class Refusal(NamedTuple):
     """A promotion that does not apply, and why. A lost conflict names the winners and what decided.
 
-    ``ghost`` is what a promotion would have given, outside competition, to a consumer whom its control group holds out.
+    ``ghost`` is what a promotion would have given, outside competition, to a consumer whom its control group or the
+    universal holdout leaves out.
     """
 
     promotion: Promotion
@@ -260,21 +262,22 @@ class Applied(NamedTuple):
 
 
 class HeldOut(NamedTuple):
-    """A promotion's ghost redemptions: what it would have given a consumer whom its control group holds out.
+    """A promotion's ghost redemptions: what it would have given a consumer who is held out.
 
-    Saving in major units of money.
+    Saving in major units of money; ``reason`` is ``control_group`` or ``universal_holdout``.
     """
 
     promotion: Promotion
     redemptions: int
     points: int
     saving: Fraction
+    reason: str
 
     @classmethod
-    def of(cls, ghost: Candidate) -> Self:
-        """Return what a candidate would have given. No discount has a control group."""
-        reward = ghost.reward_result
-        return cls(ghost.promotion, reward.redemptions, reward.points, ghost.saving)
+    def of(cls, ghost: Candidate, reason: str) -> Self:
+        """Return what a candidate would have given."""
+        points = 0 if isinstance(ghost.result, DiscountResult) else ghost.result.points
+        return cls(ghost.promotion, ghost.result.redemptions, points, ghost.saving, reason)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

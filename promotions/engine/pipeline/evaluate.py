@@ -110,7 +110,7 @@ def evaluate(
 
 def _context(case: EvaluationCase, rulebook: Rulebook, observer: Observer | None) -> EvaluationContext:
     """Return the context of the price phase. Base points are earned on what is paid, and there are none yet."""
-    unit_groups = case.basket.unit_groups
+    unit_groups, holdout = case.basket.unit_groups, rulebook.terms.universal_holdout
     return EvaluationContext(
         basket=case.basket,
         shopper=case.shopper,
@@ -125,13 +125,16 @@ def _context(case: EvaluationCase, rulebook: Rulebook, observer: Observer | None
             base_points=(),
             unit_groups=unit_groups,
         ),
+        is_held_out=holdout is not None
+        and case.shopper is not None
+        and holdout.holds_out(case.shopper.consumer_id, case.basket.at),
         observer=observer,
     )
 
 
 def _held_out(refused: Iterable[Refusal]) -> tuple[HeldOut, ...]:
-    """Return what control groups withhold from the consumer, by code."""
-    held_out = [HeldOut.of(refusal.ghost) for refusal in refused if refusal.ghost is not None]
+    """Return what control groups and the universal holdout withhold from the consumer, by code."""
+    held_out = [HeldOut.of(refusal.ghost, refusal.reason) for refusal in refused if refusal.ghost is not None]
     return tuple(sorted(held_out, key=lambda withheld: (withheld.promotion.code, withheld.promotion.source.family)))
 
 

@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 from promotions.engine.benefits.discounts import Discount, compile_discount
 from promotions.engine.benefits.rewards import RewardDefinition, compile_reward
 from promotions.engine.definition.budgets import budget_amount
-from promotions.engine.definition.fields import LIMIT_PERIOD, WHOLE_PROMOTION, Document
+from promotions.engine.definition.fields import IGNORES_UNIVERSAL_HOLDOUT, LIMIT_PERIOD, WHOLE_PROMOTION, Document
 from promotions.engine.facts.basket import Basket
 from promotions.engine.facts.consumer import Shopper
 from promotions.engine.facts.progress import QUANTITY_SCALE, ApplicationRule, compile_application_rule
 from promotions.engine.matching.item_rules import ItemRules, compile_item_rules
+from promotions.engine.rulebook.universal_holdout import UniversalHoldout, is_drawn
 from promotions.engine.rules.attributes import Scope
 from promotions.engine.rules.compile import Predicate, compile_tree
 from promotions.engine.rules.tree import Tree
@@ -26,12 +27,13 @@ class Terms:
     """The account's loyalty terms.
 
     ``earn_rates`` are base points for one unit of a currency, by ISO code; ``point_value`` is what one point is worth
-    in the account's currency.
+    in the account's currency; ``universal_holdout`` are the consumers whom promotions leave out.
     """
 
     currency: str
     earn_rates: Mapping[str, Fraction]
     point_value: Fraction
+    universal_holdout: UniversalHoldout | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,9 +101,7 @@ class ControlGroup:
         """
         if self.group not in shopper.groups:
             return False
-        pair = f"{promotion.source.family}\x00{promotion.code}\x00{shopper.consumer_id}"
-        digest = sha256(pair.encode()).digest()
-        return int.from_bytes(digest[:8]) * 100 < self.percentage * 2**64
+        return is_drawn(f"{promotion.source.family}\x00{promotion.code}\x00{shopper.consumer_id}", self.percentage)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -151,6 +151,7 @@ class Promotion:
     application_rules: tuple[ApplicationRule, ...]
     rules_signature: str
     control_group: ControlGroup | None
+    ignores_universal_holdout: bool
     total_limit: int | None
     customer_limit: int | None
     limit_period: str | None
@@ -244,6 +245,7 @@ def compile_promotion(source: PromotionSource) -> Promotion:
         ),
         rules_signature=_rules_signature(source),
         control_group=ControlGroup(group=group["group"], percentage=Decimal(group["percentage"])) if group else None,
+        ignores_universal_holdout=eligibility.get(IGNORES_UNIVERSAL_HOLDOUT, False),
         total_limit=eligibility["total_redemption_limit"],
         customer_limit=eligibility["customer_redemption_limit"],
         limit_period=_limit_period(eligibility),

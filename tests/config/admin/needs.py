@@ -152,8 +152,10 @@ saved_filter_add        Sites.see
 promotion_calendar      LoyaltyPromotions.see|Discounts.see
 results_ranking         LoyaltyPromotions.see|Discounts.see
 promotion_results       LoyaltyPromotions.see
+campaign_results        Campaigns.see+LoyaltyPromotions.see|Campaigns.see+Discounts.see
 promotion_conflicts     ConflictManagement.see
 promotion_uplift        LoyaltyPromotions.see
+programme_uplift        LoyaltyPromotions.see
 lost_saving             ConflictManagement.see
 try_basket              ConflictManagement.see
 try_basket:_keep        ConflictManagement.add

@@ -48,7 +48,9 @@ promotion_calendar                                  SAPMCV  SAPMCV reads
 promotion_conflicts                                 SAPMCV  SAPMCV reads
 results_ranking                                     SAPMCV  SAPMCV reads
 promotion_results                                   SAPMCV  SAPMCV reads
+campaign_results                                    SAPMCV  SAPMCV reads
 promotion_uplift                                    SAPMCV  SAPMCV reads
+programme_uplift                                    SAPMCV  SAPMCV reads
 lost_saving                                         -       SAPMCV reads
 try_basket                                          SAPMCV  SAPMCV reads
 try_basket:_keep                                    SAPMCV  SAPMC
@@ -528,6 +530,9 @@ def query_of(page: Page, account: Account) -> str:
             return "?q=Site"
         case "promotion_conflicts" | "promotion_results":
             return f"?promotion={promotions.filter(draft=False).order_by('pk').values_list('pk', flat=True)[0]}"
+        case "campaign_results":
+            members = promotions.filter(campaign__isnull=False).order_by("pk")
+            return f"?campaign={members.values_list('campaign', flat=True)[0]}&period=all"
         case "promotions_personalizedlist_step" if page.action != "give":
             return f"?promotion={_list_of(account).promotion.backend_id}"
         case "loyalty_loyaltypromotion_add" | "promotions_discount_add" if page.action:

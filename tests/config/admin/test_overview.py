@@ -8,7 +8,7 @@ from django.utils import timezone
 from consumers.choices import StaffRole
 from loyalty.models import LedgerEntry, RedemptionMessage, Voucher
 from promotions.models import Promotion
-from tests.consumers.admin.office import Office, fill, log_in, make_office, save_promotion, sell
+from tests.consumers.admin.office import Office, fill, log_in, make_office, save_discount, save_promotion, sell
 from tests.consumers.builders import make_role
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +76,33 @@ def test_a_very_large_limit_is_accepted(office: Office) -> None:
     save_promotion(office.account, code="huge", eligibility={"total_redemption_limit": 2_000_000_000})
     lists = {table["title"]: table["rows"] for table in office.page("index").context["lists"]}
     assert lists["Close to their limit"] == []
+
+
+def test_budgets_that_run_out_are_said_in_words_and_lead_to_their_promotion(office: Office) -> None:
+    spent = {"cut": 10_000, "honour": 10_730, "refuse": 9_490}
+    for when_short, used in spent.items():
+        save_discount(office.account, code=when_short, budget={"amount": "100.00", "when_short": when_short})
+        Promotion.objects.filter(code=when_short).update(budget_used=used)
+    for number in range(4):
+        save_promotion(office.account, code=f"p{number}", budget={"amount": "2000"})
+        Promotion.objects.filter(code=f"p{number}").update(budget_used=1_600 + number)
+    (budgets,) = [rows for rows in office.page("index").context["lists"] if rows["title"] == "Budgets that run out"]
+    assert [(row["fact"], row["note"]) for row in budgets["rows"][:4]] == [
+        ("107% used", "Used up: 107.30 of 100.00 GBP given."),
+        ("100% used", "Used up: 100.00 of 100.00 GBP given."),
+        ("94% used", "5.10 of 100.00 GBP left."),
+        ("80% used", "400 of 2,000 points left."),
+    ]
+    html = page(office)
+    discount = Promotion.objects.get(code="honour")
+    assert f'href="/admin/promotions/discount/{discount.pk}/change/">{discount.name}</a>' in html
+    # None is left out: those that do not fit are folded.
+    assert len(budgets["rows"] + budgets["folded"]) == 7
+    assert "Show 2 more" in html
+    listed = office.page("promotions_discount_changelist").content.decode()
+    assert "Budget: 94.90 of 100.00 GBP" in listed
+    refuse = Promotion.objects.get(code="refuse")
+    assert "94.90 of 100.00 GBP</dd>" in office.page("promotions_discount_change", refuse.pk).content.decode()
 
 
 def test_messages_that_wait_for_a_person_are_listed(office: Office) -> None:

@@ -19,7 +19,7 @@ from loyalty.services.rewards.offer import OfferValues, offers_save
 from loyalty.services.till.commit import transaction_commit
 from loyalty.services.till.reversal import ReturnedLine, ReversalRequest, transaction_reverse
 from loyalty.services.till.sale import Sale, SaleLine
-from promotions.models import Product
+from promotions.models import Product, Promotion
 from tests.consumers.admin.office import Office, fill, make_office, save_discount, save_promotion
 
 pytestmark = pytest.mark.django_db
@@ -270,3 +270,20 @@ def test_lines_say_how_they_counted(office: Office) -> None:
     Product.objects.filter(sku=f"{office.account.code}-p1").update(sold_by="unit", no_points=False)
     sell(office.account, "s-2")
     assert [decision_of(office, sale).lines[0].traits for sale in ("s-1", "s-2")] == ["weighed, no points", ""]
+
+
+def test_what_a_budget_cut_is_said_with_what_was_given_and_whose_budget_it_is(office: Office) -> None:
+    cut = {"when_short": "cut"}
+    budget, allowance = {"amount": "2.50", **cut}, {"amount": "30", "period": "week", **cut}
+    starts_at = Promotion.objects.get(code="half").starts_at
+    save_discount(
+        office.account, code="half", value="50", starts_at=starts_at, product_sets=[{"rules": {}}], budget=budget
+    )
+    save_promotion(office.account, code="fifty", eligibility={"always_apply": True}, customer_budget=allowance)
+    sell(office.account, "T-1")
+    give_back(office.account, "T-1", "R-1", quantity=1)
+    notes = {row.promotion.code: row.note for row in decision_of(office, "T-1").applied}
+    assert notes["half"] == "Cut to 2.50 GBP: no more was left of its budget."
+    assert notes["fifty"] == "Cut to 30 points: no more was left of the customer’s budget."
+    assert notes["acme-fixed-1"] == ""
+    assert notes["half"] in page_of(office, "T-1").content.decode()

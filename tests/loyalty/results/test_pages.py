@@ -21,7 +21,7 @@ from tests.loyalty.till.shop import Shop, make_line, make_set, make_shop
 
 pytestmark = pytest.mark.django_db
 
-RANKING_QUERIES = 7
+RANKING_QUERIES = 8
 MARCH = "&first=2026-03-01&last=2026-03-07"
 
 
@@ -86,6 +86,28 @@ def test_days_are_drawn_as_bars_without_script_or_style(shop: Shop, client: Clie
     assert [len(re.findall("<rect", chart)) for chart in charts] == [7, 7]
     assert 'height="100.0"><title>Thu 5 Mar 2026: 3.00 GBP</title>' in charts[0]
     assert "style=" not in "".join(charts)
+
+
+def test_few_days_are_bars_of_the_usual_width(shop: Shop, client: Client) -> None:
+    sell(shop)
+    content = page(client, "&first=2026-03-05&last=2026-03-05").content.decode()
+    assert content.count('<svg viewBox="0 0 24 100" preserveAspectRatio="xMinYMid meet"') == 2
+    assert content.count("<span>Thu 5 Mar 2026</span>") == 2, "its day is named once for each chart"
+    long = page(client, "&first=2026-03-01&last=2026-03-14").content.decode()
+    assert long.count('<svg viewBox="0 0 336 100" preserveAspectRatio="none"') == 2
+
+
+def test_a_promotions_page_says_who_pays(shop: Shop, client: Client) -> None:
+    sell(shop)
+    assert "Who pays Party Cost Returned You 5.00 GBP 1.00 GBP" in words(page(client, MARCH))
+    assert "By ledger class" not in words(page(client, MARCH)), "none is given"
+    acme = [{"party": "Acme", "share": "20"}]
+    shop.discount("paid", make_set(products=["TEA"]), value="10", always_apply=True, funding=acme, ledger_class="4711")
+    shop.sell("C", sold=[make_line("TEA", "1", "10.00")])
+    results_count(clock=timezone.now)
+    text = words(client.get(f"/admin/results-of/?promotion={promotion('paid').pk}&period=all"))
+    assert "Who pays Party Cost Returned Acme 0.18 GBP 0.00 GBP You 0.72 GBP 0.00 GBP" in text
+    assert "By ledger class Ledger class Cost Returned 4711 0.90 GBP 0.00 GBP" in text
 
 
 def test_an_empty_page_says_what_comes_and_when(shop: Shop, client: Client) -> None:

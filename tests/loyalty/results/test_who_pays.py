@@ -68,7 +68,7 @@ def test_a_campaign_leaves_out_other_currencies_and_is_empty_without_members(sho
     shop.sell("A", sold=[make_line("TEA", "1", "10.00")], currency="EUR")
     answer = results(shop, "campaigns/summer/results?by=site")
     assert (answer["currency"], answer["totals"]["baskets"], answer["rows"]) == ("GBP", 0, [])
-    assert answer["totals"]["funding"] == []
+    assert (answer["totals"]["funding"], answer["totals"]["ledger_classes"]) == ([], [])
     assert results(shop, "discounts/tea/results")["totals"]["funding"] == [
         {"party": None, "cost": "1.00", "returned_cost": "0.00"}
     ]
@@ -97,6 +97,39 @@ def test_the_cost_is_split_by_the_funding_of_the_version_that_was_redeemed(shop:
         {"party": "ACME", "cost": "2.20", "returned_cost": "0.60"},
         {"party": "Leaf", "cost": "0.10", "returned_cost": "0.00"},
         {"party": None, "cost": "1.10", "returned_cost": "0.40"},
+    ]
+
+
+def test_what_vouchers_took_off_is_paid_for_and_booked_as_their_offer_says(shop: Shop) -> None:
+    own = {"funding": [{"party": "Leaf", "share": "50"}], "ledger_class": "4712"}
+    shop.offer("1001", value="2", funding=ACME, ledger_class="4711")
+    shop.offer("plain", value="3")
+    for offer in ("1001", "plain"):
+        shop.promotion("gift", kind="redeem_offer", outcome={"offer": offer}, **own)
+        answer = shop.sell(f"issues {offer}", sold=[make_line("TEA", "1", "10.00")])
+        code = answer["vouchers_issued"][0]["code"]
+        shop.sell(f"pays with {offer}", sold=[make_line("PIE", "1", "5.00")], consumer="c", vouchers=[code])
+    shop.void("pays with plain")
+    totals = results(shop, "promotions/gift/results")["totals"]
+    assert (totals["cost"], totals["returned"]["cost"]) == ("5.00", "3.00")
+    assert totals["funding"] == [
+        {"party": "Acme", "cost": "1.20", "returned_cost": "0.00"},
+        {"party": "Leaf", "cost": "1.50", "returned_cost": "1.50"},
+        {"party": None, "cost": "2.30", "returned_cost": "1.50"},
+    ]
+    assert totals["ledger_classes"] == [
+        {"ledger_class": "4711", "cost": "2.00", "returned_cost": "0.00"},
+        {"ledger_class": "4712", "cost": "3.00", "returned_cost": "3.00"},
+    ]
+
+
+def test_what_has_no_ledger_class_comes_last(shop: Shop) -> None:
+    discount(shop, "tea", "TEA", campaign="summer", ledger_class="z")
+    discount(shop, "bap", "BAP", campaign="summer")
+    shop.sell("A", sold=[make_line("TEA", "1", "10.00"), make_line("BAP", "1", "5.00")])
+    assert results(shop, "campaigns/summer/results")["totals"]["ledger_classes"] == [
+        {"ledger_class": "z", "cost": "1.00", "returned_cost": "0.00"},
+        {"ledger_class": None, "cost": "0.50", "returned_cost": "0.00"},
     ]
 
 

@@ -191,12 +191,22 @@ class DrawnPromotion:
     eligibility: Document
     currency: str
     ends_at: datetime | None
+    budget: Document | None = None
+    customer_budget: Document | None = None
 
 
-def _common(random: Random) -> Document:
+def _common(random: Random, *, points: bool = False) -> Document:
+    def budget(**period: str) -> Document:
+        amounts = ["0", "1", "30", "75", "1000"] if points else ["0.00", "3.00", "7.50", "20.00", "1000.00"]
+        when_short = random.choice(["refuse", "cut", "honour"])
+        return {"amount": random.choice(amounts), **period, "when_short": when_short}
+
+    period = random.choice(["promotion", "day", "week", "month", "year"])
     return {
         "currency": random.choice(["GBP", "GBP", "GBP", "EUR"]),
         "ends_at": maybe(random, START + timedelta(days=14)),
+        "budget": maybe(random, budget, one_in=3),
+        "customer_budget": maybe(random, lambda: budget(period=period), one_in=3),
     }
 
 
@@ -216,7 +226,13 @@ def draw_loyalty_promotion(random: Random) -> DrawnPromotion:
     eligibility = _eligibility(random, transaction=False)
     eligibility["application_rules"] = [_application_rule(random) for _ in range(random.choice([0, 0, 0, 1, 2]))]
     eligibility["control_group"] = maybe(random, {"group": random.choice(list(GROUPS)), "percentage": "100"}, one_in=6)
-    return DrawnPromotion(family="loyalty", type=kind, outcome=outcome, eligibility=eligibility, **_common(random))
+    return DrawnPromotion(
+        family="loyalty",
+        type=kind,
+        outcome=outcome,
+        eligibility=eligibility,
+        **_common(random, points=kind != "redeem_offer"),
+    )
 
 
 def _discount_set(random: Random, number: int) -> Document:

@@ -2,7 +2,7 @@
 
 from calendar import monthrange
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -13,7 +13,7 @@ from promotions.engine.facts.basket import ProductFacts
 from tests.loyalty.sentences.drawn import DrawnSale
 from tests.loyalty.sentences.phrases import Facts
 from tests.loyalty.sentences.reader import Claims, History, PriceCut, Products, Requirement, Reward, Units
-from tests.loyalty.sentences.shop import GROUPS, PRODUCTS, SITES, ZONES
+from tests.loyalty.sentences.shop import GROUPS, PRODUCTS, SITES, VOUCHER_VALUE, ZONES
 from tests.promotions.engine.benefits.naive_discount import (
     NaiveDiscount,
     NaiveSet,
@@ -32,6 +32,10 @@ class Promised:
     points: int = 0
     vouchers: int = 0
     off: tuple[tuple[tuple[str, str], int], ...] = ()
+
+    @property
+    def minor_off(self) -> int:
+        return sum(minor for _, minor in self.off)
 
 
 NOTHING = Promised()
@@ -137,6 +141,14 @@ class Sold:
         ]
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Given:
+    """What a promotion gives without budgets; ``worth`` is the value of the discounted units by run."""
+
+    promised: Promised
+    worth: dict[int, int] = field(default_factory=dict)
+
+
 @dataclass(kw_only=True)
 class _Past:
     sold: Sold
@@ -150,14 +162,21 @@ class Promise:
 
     claims: Claims
     used: int = 0
-    used_by: dict[tuple[str, date | None], int] = field(default_factory=dict)
+    used_by: dict[tuple[str, date], int] = field(default_factory=dict)
     past: dict[str, list[_Past]] = field(default_factory=dict)
+    given: int = 0
+    given_to: dict[tuple[str, date], int] = field(default_factory=dict)
 
     def next_sale(self, sale: DrawnSale) -> Promised:
         """Return what the sentence promises for the next sale, and remember it."""
         sold = Sold(sale)
         promised = self._promised(sold) if self._qualifies(sold) else NOTHING
         self.used += promised.redemptions
+        self.given += _worth(promised)
+        for budget in self.claims.budgets:
+            if budget.per_customer and sale.consumer:
+                owed = (self._name(sold), _first_day_of(budget.period, sale.at.date()))
+                self.given_to[owed] = self.given_to.get(owed, 0) + _worth(promised)
         if sale.consumer:
             name = sale.consumer["consumer_id"]
             key = (name, self._period(sold.today))
@@ -237,18 +256,8 @@ class Promise:
 
     # --- how often ---
 
-    def _period(self, today: date) -> date | None:
-        match self.claims.period:
-            case "day":
-                return today
-            case "week":
-                return today - timedelta(days=today.weekday())
-            case "month":
-                return today.replace(day=1)
-            case "year":
-                return today.replace(month=1, day=1)
-            case _:
-                return None
+    def _period(self, today: date) -> date:
+        return _first_day_of(self.claims.period, today)
 
     def _left(self, sold: Sold) -> int:
         limits = self.claims.limits
@@ -269,8 +278,32 @@ class Promise:
     def _promised(self, sold: Sold) -> Promised:
         left = self._left(sold)
         if isinstance(self.claims.what, PriceCut):
-            return _cut(self.claims.what, self.claims, sold, left)
-        return self._rewarded(self.claims.what, sold, left)
+            given = _cut(self.claims.what, self.claims, sold, left)
+        else:
+            given = _Given(promised=self._rewarded(self.claims.what, sold, left))
+        return self._within_budgets(given, sold)
+
+    def _within_budgets(self, given: _Given, sold: Sold) -> Promised:
+        """Keep to the budget in all, then to the customer's on what that left. The account's day is in UTC."""
+        promised = given.promised
+        for budget in sorted(self.claims.budgets, key=lambda budget: budget.per_customer):
+            if budget.per_customer and sold.sale.consumer is None:
+                return NOTHING
+            owed = (self._name(sold), _first_day_of(budget.period, sold.sale.at.date()))
+            used = self.given_to.get(owed, 0) if budget.per_customer else self.given
+            left = int(budget.amount * (100 if self._is_in_money else 1)) - used
+            if left <= 0:
+                return NOTHING
+            if _worth(promised) <= left or budget.rest == "the last basket in full":
+                continue
+            if not budget.rest:
+                return NOTHING
+            promised = _shortened(given, promised, left, sold)
+        return promised
+
+    @property
+    def _is_in_money(self) -> bool:
+        return isinstance(self.claims.what, PriceCut) or self.claims.what.kind == "voucher"
 
     def _rewarded(self, reward: Reward, sold: Sold, left: int) -> Promised:
         if self.claims.required is not None and not self._sets(self.claims.required, sold):
@@ -315,6 +348,35 @@ class Promise:
                 groups = [takes[n : n + units.size] for n in range(0, len(takes), units.size)]
                 groups = [group for group in groups if len(group) == units.size]
         return [[unit for taken in group for unit in taken] for group in groups if group]
+
+
+def _first_day_of(period: str, today: date) -> date:
+    match period:
+        case "day":
+            return today
+        case "week":
+            return today - timedelta(days=today.weekday())
+        case "month":
+            return today.replace(day=1)
+        case "year":
+            return today.replace(month=1, day=1)
+        case _:
+            return date.min
+
+
+def _worth(promised: Promised) -> int:
+    """Return what budgets count: points, or minor units off and of vouchers."""
+    return promised.points + promised.minor_off + promised.vouchers * int(VOUCHER_VALUE * 100)
+
+
+def _shortened(given: _Given, promised: Promised, left: int, sold: Sold) -> Promised:
+    """Return what is left of a budget: points, whole vouchers, or a discount shared over its units by their value."""
+    if promised.vouchers:
+        fitting = left // int(VOUCHER_VALUE * 100)
+        return Promised(redemptions=fitting, vouchers=fitting)
+    if promised.points:
+        return replace(promised, points=left)
+    return _off(shares(left, given.worth), promised.redemptions, sold)
 
 
 def _is_about_transactions(test: Any, sold: Sold) -> bool:
@@ -370,9 +432,9 @@ def _naive_set(requirement: Requirement) -> NaiveSet:
     )
 
 
-def _cut(cut: PriceCut, claims: Claims, sold: Sold, left: int) -> Promised:
+def _cut(cut: PriceCut, claims: Claims, sold: Sold, left: int) -> _Given:
     if not left:
-        return NOTHING
+        return _Given(promised=NOTHING)
     units = [
         NaiveUnit(
             unit_group=unit.run,
@@ -394,7 +456,7 @@ def _cut(cut: PriceCut, claims: Claims, sold: Sold, left: int) -> Promised:
             if unit.fits:
                 by_run[unit.unit_group] = by_run.get(unit.unit_group, 0) + unit.price
         off = shares(min(int(value) * times, worth), by_run) if times else {}
-        return _off(off, times, sold)
+        return _Given(promised=_off(off, times, sold), worth=by_run)
     discount = NaiveDiscount(
         kind=cut.kind,
         value=value,
@@ -403,7 +465,7 @@ def _cut(cut: PriceCut, claims: Claims, sold: Sold, left: int) -> Promised:
         maximum=None if cut.maximum is None else int(cut.maximum * 100),
     )
     result = naive_result(discount, units, limit=left)
-    return _off(result.off, result.redemptions, sold)
+    return _Given(promised=_off(result.off, result.redemptions, sold), worth=result.worth)
 
 
 def _off(off: dict[int, int], redemptions: int, sold: Sold) -> Promised:

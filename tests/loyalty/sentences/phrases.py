@@ -176,8 +176,8 @@ def _about_text(name: str, text: str) -> Test:
     if text.startswith("is all of "):
         return lambda _facts: False
     if text.startswith("is not "):
-        excluded = [with_key(value) for value in values(text.removeprefix("is not "))]
-        return lambda facts: facts[name] not in excluded
+        excluded = {folded(with_key(value)) for value in values(text.removeprefix("is not "))}
+        return lambda facts: folded(facts[name]) not in excluded
     raise Unread(text)
 
 

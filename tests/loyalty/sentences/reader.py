@@ -98,6 +98,19 @@ class History:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Budget:
+    """How much is given in all or to each customer in a period; ``rest`` is what happens where too little is left.
+
+    The amount is money, or points where that is what they get.
+    """
+
+    amount: Decimal
+    per_customer: bool
+    period: str
+    rest: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Claims:
     """Everything that a sentence says."""
 
@@ -115,6 +128,7 @@ class Claims:
     by: str = "inc_tax"
     limits: dict[str, int] = field(default_factory=dict)
     period: str = "promotion"
+    budgets: tuple[Budget, ...] = ()
     held_out: tuple[str, str] | None = None
     always: bool = False
     added: tuple[str, ...] = ()
@@ -402,6 +416,10 @@ _TAILS = {
         r"at most (?:(once|twice)|([\d,]+) times) (per transaction|in total|(?:a (day|week|month|year) )?per customer)"
     ),
     "parts": r"pro rata",
+    "budget": (
+        r"up to ([\d.,]+) (?:[A-Z]{3}|points?) (?:in total|(?:a (day|week|month|year) )?(per customer))"
+        r"(?: \((the last of it in part|the last basket in full)\))?"
+    ),
 }
 
 
@@ -458,6 +476,16 @@ def _with_benefit(claims: Claims, sentence: _Sentence, benefit: str, required: s
         name = "customer" if limit[3].endswith("per customer") else limit[3]
         number = {"once": 1, "twice": 2}[limit[1]] if limit[1] else int(limit[2].replace(",", ""))
         claims = replace(claims, limits={**claims.limits, name: number}, period=limit[4] if limit[4] else claims.period)
+    budgets = tuple(
+        Budget(
+            amount=amount(budget[1]),
+            per_customer=bool(budget[3]),
+            period=budget[2] or "promotion",
+            rest=budget[4] or "",
+        )
+        for budget in tails["budget"]
+    )
+    claims = replace(claims, budgets=budgets)
     core = ", ".join(parts)
     if re.search(r"\bpoints?\b|^a voucher", core):
         reward = sentence.reward(core, parts_count=bool(tails["parts"]))

@@ -24,6 +24,9 @@ PRODUCT_NAMES = {
     "B1": "Book of tea",
 }
 OFFERS = {"gift": "Free coffee"}
+VOUCHER_VALUE = Decimal(3)
+"""What a voucher of the offer is worth."""
+
 LISTS = {"picks": "Picks of the month"}
 
 SITES: dict[str, SiteFacts] = {

@@ -40,7 +40,7 @@ from tests.loyalty.sentences.drawn import (
 from tests.loyalty.sentences.expected import NOTHING, Promise, Promised
 from tests.loyalty.sentences.phrases import Unread
 from tests.loyalty.sentences.reader import read_sentence
-from tests.loyalty.sentences.shop import PRODUCTS, SITES, ZONES, save_shop
+from tests.loyalty.sentences.shop import PRODUCTS, SITES, VOUCHER_VALUE, ZONES, save_shop
 from tests.promotions.engine.builders import (
     decide,
     line,
@@ -75,6 +75,8 @@ def describe(account: Account, drawn: DrawnPromotion) -> str:
         ends_at=drawn.ends_at,
         outcome=drawn.outcome,
         eligibility=drawn.eligibility,
+        budget=drawn.budget,
+        customer_budget=drawn.customer_budget,
     )
     describe_family = describe_loyalty_promotion if drawn.family == "loyalty" else describe_discount
     return describe_family(account, definition)
@@ -85,6 +87,7 @@ def describe(account: Account, drawn: DrawnPromotion) -> str:
 
 def compiled(drawn: DrawnPromotion) -> Promotion:
     life: dict[str, Any] = {"currency": drawn.currency, "starts_at": START, "ends_at": drawn.ends_at}
+    life |= {"budget": drawn.budget, "customer_budget": drawn.customer_budget}
     outcome = dict(drawn.outcome)
     if drawn.family == "loyalty":
         return make_promotion("drawn", drawn.type, **life, **outcome, **drawn.eligibility)
@@ -118,13 +121,20 @@ class Shop:
     total: int = 0
     by_customer: dict[tuple[str, date | None], int] = field(default_factory=dict)
     progress: dict[str, Progress] = field(default_factory=dict)
+    given: int = 0
+    given_to: dict[tuple[str, date | None], int] = field(default_factory=dict)
 
     def sell(self, sale: DrawnSale, *others: Promotion) -> tuple[Decision, Promised]:
         """Decide a sale beside other promotions, and keep what it used."""
         basket = basket_of(sale)
         name = sale.consumer["consumer_id"] if sale.consumer else ""
-        key = (name, self._period(basket.today))
+        key = (name, _period(self.promotion.limit_period, basket.today))
+        budget = self.promotion.customer_budget
+        # Money goes by the account's day, in UTC.
+        owed = (name, _period(budget.period if budget else None, sale.at.date()))
         usage = Usage(
+            budget_used={self.promotion.id: self.given},
+            customer_budget_used={self.promotion.id: self.given_to.get(owed, 0)},
             total_redemptions={self.promotion.id: self.total},
             customer_redemptions={self.promotion.id: self.by_customer.get(key, 0)},
             progress={self.promotion.id: self.progress[name]} if name in self.progress else {},
@@ -137,29 +147,22 @@ class Shop:
             anonymous=sale.consumer is None,
             usage=usage,
             terms=make_terms(EUR="1"),
-            offers=[make_offer("gift"), make_offer("jackpot", perceived_value="100000")],
+            offers=[
+                make_offer("gift", perceived_value=str(VOUCHER_VALUE)),
+                make_offer("jackpot", perceived_value="100000"),
+            ],
             personalized={"picks": make_personalized()},
         )
         given = self._given(decision)
         if not others:
+            worth = given.points + given.minor_off + given.vouchers * int(VOUCHER_VALUE * 100)
             self.total += given.redemptions
+            self.given += worth
             if sale.consumer:
                 self.by_customer[key] = self.by_customer.get(key, 0) + given.redemptions
+                self.given_to[owed] = self.given_to.get(owed, 0) + worth
                 self._note_progress(name, basket, decision, applied=given.redemptions > 0)
         return decision, given
-
-    def _period(self, today: date) -> date | None:
-        match self.promotion.limit_period:
-            case "day":
-                return today
-            case "week":
-                return today - timedelta(days=today.weekday())
-            case "month":
-                return today.replace(day=1)
-            case "year":
-                return today.replace(month=1, day=1)
-            case _:
-                return None
 
     def _note_progress(self, name: str, basket: Basket, decision: Decision, *, applied: bool) -> None:
         rules = self.promotion.application_rules
@@ -184,6 +187,20 @@ class Shop:
                     off=tuple(sorted((key, minor) for key, minor in off.items() if minor)),
                 )
         return NOTHING
+
+
+def _period(period: str | None, today: date) -> date | None:
+    match period:
+        case "day":
+            return today
+        case "week":
+            return today - timedelta(days=today.weekday())
+        case "month":
+            return today.replace(day=1)
+        case "year":
+            return today.replace(month=1, day=1)
+        case _:
+            return None
 
 
 _JACKPOTS: dict[str, dict[str, Any]] = {

@@ -115,7 +115,7 @@ class Shop:
 
     def promotion(self, code: str, *, outcome: Json = None, kind: str = "fixed_points", **values: Json) -> Promotion:
         """Create a published loyalty promotion; keywords that are not its fields are its eligibility's."""
-        fields = ("starts_at", "ends_at", "draft", "currency", "budget", "customer_budget")
+        fields = ("starts_at", "ends_at", "draft", "currency", "budget", "customer_budget", "funding", "ledger_class")
         own = {name: values.pop(name) for name in fields if name in values}
         row = PromotionValues(
             code=code,

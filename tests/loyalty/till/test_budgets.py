@@ -1,9 +1,11 @@
 """Budgets at the till: what is counted, given back and refused, sentence by sentence."""
 
 from decimal import Decimal
+from importlib import import_module
 from random import Random
 
 import pytest
+from django.apps import apps
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from consumers.author import Author
+from consumers.models import Consumer, ConsumerGroup
 from loyalty.models import Offer
 from loyalty.selectors.verification import ledger_differences
 from promotions.models import Promotion
@@ -236,6 +239,27 @@ def test_a_customers_loyalty_has_what_is_left_of_their_budgets(shop: Shop) -> No
     ]
 
 
+def test_a_budget_of_a_promotion_for_others_is_not_the_customers_until_they_had_something_of_it(shop: Shop) -> None:
+    staff = {"match": "all", "rules": [{"attribute": "groups", "operator": "is", "value": "team"}]}
+    team = ConsumerGroup.objects.create(account=shop.account, code="team", name="Team")
+    budget = {"amount": "10.00", "period": "promotion"}
+    shop.discount("d", value="10", customer_budget=budget, conditions={"customer_rules": staff})
+    shop.promotion("p", customer_budget={"amount": "70", "period": "promotion"})
+    guest = Consumer.objects.create(account=shop.account, consumer_id="guest")
+
+    def allowances(consumer_id: str) -> dict[str, Json]:
+        rows = shop.call("get", f"consumers/{consumer_id}/loyalty", role="manager").json()["allowances"]
+        return {row["promotion"]: row["left"] for row in rows}
+
+    assert allowances("c") == {"p": 70}
+    assert allowances("guest") == {}
+    guest.groups.add(team)
+    assert allowances("guest") == {"d": "10.00"}
+    shop.sell("T1", consumer="guest", sold=tea("60.00"))
+    guest.groups.clear()
+    assert allowances("guest") == {"d": "4.00"}
+
+
 # --- statements and guards --------------------------------------------------------------------------------------------
 
 
@@ -255,6 +279,32 @@ def test_budgets_add_no_statement_to_a_sale(shop: Shop) -> None:
     discount(shop, "100.00", "cut", total_redemption_limit=1000, customer_budget={"amount": "90", "period": "week"})
     shop.evaluate()
     assert statements("T2") == before
+
+
+def test_sales_of_before_are_counted_by_the_migration_and_a_wrong_counter_is_found(shop: Shop) -> None:
+    yen = make_shop("yen", currency="JPY")
+    yen.member()
+    for each, currency in ((shop, "GBP"), (yen, "JPY")):
+        each.offer("gift", perceived_value="4")
+        each.discount("d", value="10", currency=currency)
+        each.discount("unused", value="10", currency=currency, draft=True)
+        each.promotion("p", currency=currency)
+        each.promotion("v", kind="redeem_offer", outcome={"offer": "gift", "quantity_rule": EVERY}, currency=currency)
+        each.sell("A", sold=[make_line("TEA", "3", "100")], currency=currency)
+        each.sell("B", sold=[make_line("TEA", "2", "100")], currency=currency)
+        each.give_back("A", "R", TEA="1")
+    counters = ("account__code", "code", "budget_used", "saving_given")
+    counted = list(Promotion.objects.order_by("pk").values_list(*counters))
+    assert counted == [
+        *[("shop", "d", 40_00, 40_00), ("shop", "unused", 0, 0), ("shop", "p", 100, 100), ("shop", "v", 16_00, 16_00)],
+        *[("yen", "d", 40, 40), ("yen", "unused", 0, 0), ("yen", "p", 100, 2), ("yen", "v", 16, 16)],
+    ]
+    assert not list(ledger_differences())
+    Promotion.objects.update(budget_used=0, saving_given=0)
+    assert len(list(ledger_differences())) == 6
+    migration = import_module("loyalty.migrations.0023_fill_budgets_used")
+    migration.fill_budgets_used(apps, connection.schema_editor())
+    assert list(Promotion.objects.order_by("pk").values_list(*counters)) == counted
 
 
 @pytest.mark.parametrize(("when_short", "start", "allowed"), [("refuse", 9990, 10), ("honour", 9999, 500)])

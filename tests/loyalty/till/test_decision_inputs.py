@@ -99,8 +99,9 @@ def test_ghost_redemptions_are_told_with_the_explanation_of_a_stored_sale_alone(
     body = {"lines": [make_line(quantity="2")]}
     assert "held_out" not in shop.evaluate(**body)
     assert "held_out" not in shop.sell("T1", **body)
-    kept = [{"promotion": "ghost", "version": 1, "redemptions": 2, "points": 100, "saving": "1.00"}]
-    kept.append({"promotion": "nothing", "version": 1, "redemptions": 1, "points": 1, "saving": "0.01"})
+    group = {"reason": "control_group"}
+    kept = [{"promotion": "ghost", "version": 1, "redemptions": 2, "points": 100, "saving": "1.00"} | group]
+    kept.append({"promotion": "nothing", "version": 1, "redemptions": 1, "points": 1, "saving": "0.01"} | group)
     assert shop.call("get", "transactions/T1?explain=true").json()["held_out"] == kept
     assert "held_out" not in shop.call("get", "transactions/T1").json()
     shop.give_back("T1", "R1", TEA="1")

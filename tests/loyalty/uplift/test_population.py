@@ -16,6 +16,7 @@ from consumers.models import Consumer, ConsumerGroup
 from loyalty.models import Transaction, UpliftMember, UpliftPopulation
 from loyalty.models.uplift import SCALE
 from loyalty.services.results.count import results_count
+from loyalty.services.till.snapshot import snapshots_forget
 from loyalty.services.uplift import population as populations
 from loyalty.services.uplift.population import populations_update
 from promotions.models import Promotion
@@ -250,6 +251,8 @@ STEP = st.tuples(st.sampled_from(["sell", "return", "void", "count", "measure"])
 def test_whatever_happens_in_between_the_figures_are_those_counted_from_scratch(
     shop: Shop, steps: list[tuple[str, int, int]]
 ) -> None:
+    # The example before was undone: what memory holds of it names rows that are gone, at a version that comes again.
+    snapshots_forget()
     with contextlib.suppress(_Undo), transaction.atomic():
         run(shop)
         sold = []

@@ -28,6 +28,7 @@ from promotions.engine.rulebook.promotion import (
     compile_promotion,
 )
 from promotions.engine.rulebook.rulebook import Rulebook
+from promotions.engine.rulebook.universal_holdout import UniversalHoldout
 from promotions.engine.rules.attributes import Scope
 from promotions.engine.rules.check import check_tree
 from promotions.engine.rules.compile import Predicate, compile_tree
@@ -144,6 +145,7 @@ _ELIGIBILITY = (
     "customer_redemption_limit",
     "customer_limit_period",
     "always_apply",
+    "ignores_universal_holdout",
 )
 _ids: dict[str, int] = {}
 
@@ -300,6 +302,12 @@ def make_terms(*, rate: str = "1", point_value: str = "0.01", **other_rates: str
         earn_rates={currency: Fraction(value) for currency, value in rates.items()},
         point_value=Fraction(point_value),
     )
+
+
+def make_holdout(percentage: str = "100", **days: Any) -> UniversalHoldout:
+    """A universal holdout, of everybody unless overridden."""
+    known = {"starts_on": YEAR_START.date(), "ends_on": None, "zone": UTC, **days}
+    return UniversalHoldout(percentage=Decimal(percentage), **known)
 
 
 def make_rulebook(

@@ -7,7 +7,7 @@ from consumers.types import JsonObject
 from loyalty.choices import PromotionType
 from promotions.admin.editor.budget_fields import BUDGET_PATHS, BUDGETS_SECTION
 from promotions.admin.editor.content_fields import CONTENT_PATHS, CONTENT_SECTIONS
-from promotions.admin.editor.form import GENERAL_SECTIONS, LIMITS_ROWS
+from promotions.admin.editor.form import GENERAL_SECTIONS, LIMITS_ROWS, SWITCHES
 from promotions.engine.definition.fields import (
     CONDITIONS,
     LOYALTY_OUTCOME,
@@ -69,7 +69,7 @@ _ELIGIBILITY: tuple[Fieldset, ...] = (
             "effect. The same consumers are always held out.",
         },
     ),
-    ("Restriction rules", {"fields": (*LIMITS_ROWS, "always_apply")}),
+    ("Restriction rules", {"fields": (*LIMITS_ROWS, *SWITCHES)}),
     BUDGETS_SECTION,
 )
 

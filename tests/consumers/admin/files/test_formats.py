@@ -2,6 +2,7 @@
 
 import io
 import json
+import unicodedata
 import zipfile
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -17,7 +18,10 @@ from consumers.admin.files import formats
 from consumers.admin.files.cells import ABSENT, cell_text, escape_formula, join_items, split_items, unescape_formula
 from consumers.admin.files.formats import CSV, FORMATS, JSON, XLSX, FileFormat, UnreadableFile
 
-STORABLE = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]))
+# Texts are stored composed, so that is how they are written.
+STORABLE = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"])).map(
+    lambda text: unicodedata.normalize("NFC", text)
+)
 PRONE = st.text(st.sampled_from("=+-@'\t\r\n \"a,5\x0b\ufffe"), max_size=8)
 TEXTS = STORABLE | PRONE
 DOCUMENTS = st.recursive(

@@ -1,5 +1,6 @@
 """The pages of account, sites, groups, consumers, staff and keys: forms over services."""
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -220,6 +221,8 @@ def test_the_accounts_settings_are_saved(office: Office) -> None:
         point_value="0.02",
         expected_redemption="100",
         late_transaction_days="10",
+        holdout_percentage="2.5",
+        holdout_starts_on="2027-01-01",
         **{
             "earn_rates-TOTAL_FORMS": "1",
             "earn_rates-INITIAL_FORMS": "0",
@@ -231,6 +234,8 @@ def test_the_accounts_settings_are_saved(office: Office) -> None:
     account = Account.objects.get(pk=office.account.pk)
     assert (account.name, account.time_zone, account.catalogue_enabled) == ("Tea Company", "Europe/Paris", False)
     assert account.points_per_currency_unit == Decimal("2.5")
+    holdout = (account.holdout_percentage, account.holdout_starts_on, account.holdout_ends_on)
+    assert holdout == (Decimal("2.5"), date(2027, 1, 1), None)
     assert account.other_earn_rates == {"EUR": "1.5"}
 
 

@@ -85,6 +85,7 @@ def create_full_promotions(account: Account) -> None:
         "total_redemption_limit": 500,
         "customer_redemption_limit": 3,
         "customer_limit_period": "month",
+        "ignores_universal_holdout": True,
     }
     content = {
         "short_description": "-5% on tea",
@@ -126,6 +127,7 @@ def create_full_promotions(account: Account) -> None:
         "customer_redemption_limit": 8,
         "customer_limit_period": "day",
         "transaction_redemption_limit": 7,
+        "ignores_universal_holdout": True,
     }
     sources: list[dict[str, Any]] = [
         {"rules": NESTED, "required_spend": "20.00"},

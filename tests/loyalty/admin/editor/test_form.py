@@ -223,6 +223,7 @@ def test_every_field_reaches_the_definition(office: Office) -> None:
         customer_redemption_limit="2",
         customer_limit_period="week",
         always_apply="on",
+        ignores_universal_holdout="on",
         short_description="Short",
         confirmation_message="Enjoy",
         link_url_1="https://example.com/tea",
@@ -264,6 +265,7 @@ def test_every_field_reaches_the_definition(office: Office) -> None:
         "customer_redemption_limit": 2,
         "customer_limit_period": "week",
         "always_apply": True,
+        "ignores_universal_holdout": True,
     }
     assert promotion.content["links"] == [{"url": "https://example.com/tea", "anchor_text": "Tea"}]
     assert promotion.content["images"] == [{"url": "https://example.com/tea.png", "alt_text": "A cup"}]

@@ -99,10 +99,10 @@ def with_product_sets(*sets: dict[str, Any], match: str = "any", **outcome: Any)
         (
             "points_multiplier",
             {"multiplier": "2.5", "multiplier_scope": "basket"},
-            {"total_redemption_limit": 1000, "always_apply": True},
+            {"total_redemption_limit": 1000, "always_apply": True, "ignores_universal_holdout": True},
             (
                 "loyalty members get 2.5 times the base points on the whole basket, at most 1,000 times in total. "
-                "It applies even when another promotion wins."
+                "It applies even when another promotion wins. Customers in the universal holdout get it too."
             ),
         ),
         (

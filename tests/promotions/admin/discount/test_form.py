@@ -174,6 +174,7 @@ def every_field(office: Office) -> Any:
         customer_redemption_limit="2",
         transaction_redemption_limit="1",
         always_apply="on",
+        ignores_universal_holdout="on",
     )  # fmt: skip
 
 
@@ -197,6 +198,7 @@ def test_every_field_reaches_the_definition(office: Office) -> None:
     }  # fmt: skip
     assert discount.eligibility["site_rules"] == LEEDS
     assert discount.eligibility["always_apply"] is True
+    assert discount.eligibility["ignores_universal_holdout"] is True
     assert [discount.eligibility[f"{name}_redemption_limit"] for name in ("total", "customer", "transaction")] == [
         100, 2, 1,
     ]  # fmt: skip

@@ -38,12 +38,16 @@ class NaiveDiscount:
 
 @dataclass(kw_only=True)
 class NaiveResult:
-    """The result of a discount: the units taken of each unit group and the minor units off each."""
+    """The result of a discount: the units taken of each unit group and the minor units off each.
+
+    ``worth`` is what the discounted units of each cost.
+    """
 
     matching_sets_found: int = 0
     redemptions: int = 0
     taken: dict[int, int] = field(default_factory=dict)
     off: dict[int, int] = field(default_factory=dict)
+    worth: dict[int, int] = field(default_factory=dict)
 
 
 def naive_result(
@@ -76,6 +80,8 @@ def naive_result(
         by_unit_group: dict[int, int] = {}
         for u in discounted:
             by_unit_group[in_order[u].unit_group] = by_unit_group.get(in_order[u].unit_group, 0) + in_order[u].price
+        for unit_group, price in by_unit_group.items():
+            result.worth[unit_group] = result.worth.get(unit_group, 0) + price
         for unit_group, share in shares(total, by_unit_group).items():
             result.off[unit_group] = result.off.get(unit_group, 0) + share
     return result

@@ -74,6 +74,7 @@ def test_absent_fields_have_their_defaults(discount_type: str, value: str | None
         "customer_limit_period": "promotion",
         "transaction_redemption_limit": None,
         "always_apply": False,
+        "ignores_universal_holdout": False,
     }
     assert definition.content == {
         "short_description": "",

@@ -82,6 +82,7 @@ def test_absent_fields_have_their_defaults(promotion_type: str, subtype: str, ou
         "customer_redemption_limit": None,
         "customer_limit_period": "promotion",
         "always_apply": False,
+        "ignores_universal_holdout": False,
     }
     assert definition.content == {
         "short_description": "",

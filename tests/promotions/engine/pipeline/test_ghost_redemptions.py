@@ -1,5 +1,6 @@
 """What a promotion would have given a consumer whom its control group holds out is worked out, and changes nothing."""
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -17,9 +18,12 @@ from tests.promotions.engine.builders import (
     line,
     make_basket,
     make_discount,
+    make_holdout,
     make_offer,
     make_promotion,
     make_shopper,
+    make_terms,
+    product_set,
     reason,
 )
 
@@ -37,7 +41,7 @@ def ghost(fields: dict[str, Any], *, basket: Basket | None = None, **arguments: 
     promotion = make_promotion(control_group=EVERYBODY, **fields)
     decision = decide(basket or make_basket(), promotion, shopper=HELD, **arguments)
     assert reason(decision) == "control_group"
-    (held,) = decision.held_out or [HeldOut(promotion, 0, 0, Fraction(0))]
+    (held,) = decision.held_out or [HeldOut(promotion, 0, 0, Fraction(0), "control_group")]
     return held
 
 
@@ -95,6 +99,52 @@ def test_a_ghost_draws_no_stock() -> None:
     assert [(applied.promotion.code, applied.vouchers) for applied in decision.applied] == [("other", 1)]
     assert withheld(decision) == [("held", 1, 0, Fraction(3))]
 
+
+# --- the universal holdout --------------------------------------------------------------------------------------------
+
+HOLDOUT = replace(make_terms(), universal_holdout=make_holdout())
+
+
+def test_the_universal_holdout_leaves_out_every_promotion_that_does_not_ignore_it() -> None:
+    promotions = [
+        make_promotion("points"),
+        make_promotion("offer", "redeem_offer", always_apply=True),
+        make_promotion("thanks", points=1, ignores_universal_holdout=True, always_apply=True),
+        make_discount("ten", "amount", value="1.00", sets=[product_set("A")]),
+        make_discount("law", "amount", value="2.00", sets=[product_set("B")], ignores_universal_holdout=True),
+    ]
+    basket = make_basket(line("A"), line("B"))
+    decision = decide(basket, *promotions, shopper=HELD, terms=HOLDOUT)
+    assert {applied.promotion.code for applied in decision.applied} == {"law", "thanks"}
+    assert {code: reason(decision, code) for code in ("points", "offer", "ten")} == dict.fromkeys(
+        ("points", "offer", "ten"), "universal_holdout"
+    )
+    assert [(*held, row.reason) for held, row in zip(withheld(decision), decision.held_out, strict=True)] == [
+        ("offer", 1, 0, Fraction(3), "universal_holdout"),
+        ("points", 1, 50, Fraction("0.50"), "universal_holdout"),
+        ("ten", 1, 0, Fraction(1), "universal_holdout"),
+    ]
+    assert (decision.net, decision.base_points) == (1800, 18)
+    anonymous = decide(basket, *promotions, anonymous=True, terms=HOLDOUT)
+    assert {applied.promotion.code for applied in anonymous.applied} == {"law", "ten"}
+
+
+def test_the_checks_before_and_after_the_universal_holdout_are_made_as_ever() -> None:
+    vip = make_promotion("vip", customer_rules=every(condition("groups", "is", "vip")))
+    tea, half = make_promotion("tea", line_item_rules=TEA), make_promotion("half", control_group=EVERYBODY)
+    decision = decide(make_basket(), vip, tea, half, shopper=HELD, terms=HOLDOUT)
+    assert [reason(decision, code) for code in ("vip", "tea", "half")] == [
+        "customer_rules",
+        "universal_holdout",
+        "universal_holdout",
+    ]
+    assert decision.held_out == ()
+    ignoring = make_promotion("half", control_group=EVERYBODY, ignores_universal_holdout=True)
+    (held,) = decide(make_basket(), ignoring, shopper=HELD, terms=HOLDOUT).held_out
+    assert held.reason == "control_group"
+
+
+# --- whatever promotions there are ------------------------------------------------------------------------------------
 
 KINDS: list[dict[str, Any]] = [
     {"points": 50},

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
 
-    dependencies = [("loyalty", "0023_fill_budgets_used")]
+    dependencies = [("loyalty", "0024_programme_uplift")]
 
     operations = [
         migrations.AddField(
