@@ -151,7 +151,7 @@ def test_the_page_needs_the_same_statements_whatever_it_shows(shop: Shop, client
     results_count(clock=timezone.now)
     with CaptureQueriesContext(connection) as many:
         page(client, MARCH)
-    assert len(few) == len(many) == 20
+    assert len(few) == len(many) == 19
 
 
 def test_all_promotions_are_ranked_filtered_and_a_file(shop: Shop, client: Client) -> None:
