@@ -26,6 +26,7 @@ _PRODUCTS = {sku(product): product_facts(product) for product in range(500)}
 _STORED = UsageRecord(
     total={},
     budget_used={},
+    campaign_used={},
     by_consumer={},
     in_period={},
     received={},

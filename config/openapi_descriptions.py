@@ -215,6 +215,7 @@ FIELDS_OF_SCHEMAS: Mapping[str, str] = {
     "Adjustment.points": "Points to add, or with a minus to take away.",
     "Applied.points": "The points that it gives.",
     "Applied.lines": "The lines that it took, each with its share.",
+    "Campaign.budget": "What its promotions and discounts may give together; null: no budget.",
     "Card.number": "The number on the card; it belongs to one consumer.",
     "Card.type": "The type of the card, such as Gold.",
     "Condition.value": "What the attribute is compared with; a range is a list of two.",

@@ -30,6 +30,7 @@ CODES = [
         not_in_set="The default product is not one of the set's products.",
         zero="The number must not be 0.",
         archived="The campaign is archived and takes no new members.",
+        other_currency="The campaign has a budget, and the promotion another currency than the account.",
         above_100="The shares of the parties that pay are more than 100 together.",
         no_products="No products were sent.",
         too_many_products="The list has too many products.",

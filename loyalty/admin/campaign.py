@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from django.contrib import admin, messages
@@ -30,12 +30,22 @@ from consumers.types import Context, Rows
 from loyalty.admin.calendar import KIND_LABELS
 from loyalty.admin.page_urls import promotion_page_url
 from loyalty.services.promotion import LOYALTY
+from promotions.admin.editor.budget_fields import (
+    BUDGET_PATHS,
+    TotalBudgetFields,
+    budget_words,
+    campaign_budget_prepare,
+    total_budget_document,
+    total_budget_values,
+)
 from promotions.admin.editor.bulk_steps import CONFIRMED, MAX_PROMOTIONS, step_allowed, step_take
+from promotions.admin.editor.files import DocumentWidget
 from promotions.admin.editor.funding_fields import describe_funding
 from promotions.admin.editor.steps import DUPLICATE, STOP, Step, StepInput
 from promotions.admin.visibility import families_of, families_seen, may_publish
 from promotions.choices import Family
 from promotions.models import Campaign, Promotion
+from promotions.selectors.budget import campaign_budget_state
 from promotions.selectors.campaign import campaign_members, campaigns_of, campaigns_with_sizes
 from promotions.services.campaign import CampaignValues, campaign_delete, campaigns_save
 
@@ -43,12 +53,16 @@ MAX_MEMBERS = 500
 """Members that the page shows."""
 
 FIELDS = ("code", "name", "description", "starts_at", "ends_at", "owner", "archived")
+"""The fields of a campaign beside its budget."""
 
 
-class CampaignForm(ServiceForm):
+class CampaignForm(TotalBudgetFields, ServiceForm):
     """A campaign, as its service takes it."""
 
     key_field = "code"
+    problem_fields: ClassVar[dict[str, str]] = {
+        path: name for path, name in BUDGET_PATHS.items() if name in TotalBudgetFields.base_fields
+    }
 
     class Meta:
         model = Campaign
@@ -70,20 +84,32 @@ class CampaignForm(ServiceForm):
         }
         widgets = {"description": UnfoldAdminTextareaWidget({"rows": 2})}
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "total_budget" in self.fields:
+            self.initial.update(total_budget_values(self.instance.budget))
+            campaign_budget_prepare(self.fields, self.instance, currency=self.account.currency)
+
+    def values(self) -> CampaignValues:
+        """Return the campaign as its service takes it."""
+        named = {name: getattr(self.instance, name) for name in FIELDS}
+        return CampaignValues(**named, budget=total_budget_document(self.cleaned_data))
+
 
 class CampaignResource(AccountResource):
     """Campaigns by code; promotions and discounts name theirs in their own files."""
 
     starts_at = Field(column_name="starts_at", attribute="starts_at", widget=MomentWidget())
     ends_at = Field(column_name="ends_at", attribute="ends_at", widget=EndWidget())
+    budget = Field(column_name="budget", attribute="budget", widget=DocumentWidget())
 
     class Meta(AccountResource.Meta):
         model = Campaign
         import_id_fields = ("code",)
-        fields = FIELDS
+        fields = (*FIELDS, "budget")
 
     def save_rows(self, rows: Sequence[Campaign]) -> None:
-        values = [CampaignValues(**{name: getattr(row, name) for name in FIELDS}) for row in rows]
+        values = [CampaignValues(**{name: getattr(row, name) for name in FIELDS}, budget=row.budget) for row in rows]
         campaigns_save(account_id=self.account.pk, rows=values, author=self.author, at=timezone.now())
 
 
@@ -126,7 +152,7 @@ class CampaignAdmin(ImportExportMixin, KeyedAdmin):
     lists_deletion = True
     add_label = "Add campaign"
     empty_text = "A campaign holds promotions and discounts that you plan, stop and copy together."
-    list_display = ("title", "owner", "starts", "ends", "members_count")
+    list_display = ("title", "owner", "starts", "ends", "members_count", "budget_use")
     list_filter = (
         choice_filter("dates", "dates", CAMPAIGN_DATES, _by_dates),
         values_filter("owner", "owner", blank="Nobody"),
@@ -140,6 +166,7 @@ class CampaignAdmin(ImportExportMixin, KeyedAdmin):
             "General",
             {"classes": ("tab",), "fields": ("name", "description", ("starts_at", "ends_at"), "owner", "code")},
         ),
+        ("Budget", {"fields": (("total_budget", "total_budget_when_short"),)}),
         ("Archive", {"fields": ("archived",)}),
         ("Members", {"classes": ("tab",), "fields": ()}),
     )
@@ -156,7 +183,7 @@ class CampaignAdmin(ImportExportMixin, KeyedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Campaign]:
         campaigns = campaigns_with_sizes(account_id=account_of(request).pk, families=families_seen(request))
-        return campaigns.order_by(*self.ordering)
+        return campaigns.select_related("account").order_by(*self.ordering)
 
     def get_fieldsets(self, request: HttpRequest, obj: object = None) -> Any:
         sections = super().get_fieldsets(request, obj)
@@ -177,6 +204,13 @@ class CampaignAdmin(ImportExportMixin, KeyedAdmin):
     @display(description="Members", ordering="number_of_members")
     def members_count(self, campaign: Any) -> str:
         return f"{campaign.number_of_members:,}"
+
+    @display(description="Budget", ordering="budget_amount")
+    def budget_use(self, campaign: Campaign) -> str:
+        state = campaign_budget_state(campaign, currency=campaign.account.currency)
+        if state.amount is None:
+            return self.empty_value_display
+        return f"{budget_words(state, state.amount)}, {budget_words(state, state.used)} used"
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Context | None = None
@@ -263,9 +297,8 @@ class CampaignAdmin(ImportExportMixin, KeyedAdmin):
 
     # --- services ---
 
-    def save_values(self, *, account_id: int, author: Author, obj: Campaign, form: object) -> None:
-        values = CampaignValues(**{name: getattr(obj, name) for name in FIELDS})
-        campaigns_save(account_id=account_id, rows=[values], author=author, at=timezone.now())
+    def save_values(self, *, account_id: int, author: Author, obj: Campaign, form: CampaignForm) -> None:
+        campaigns_save(account_id=account_id, rows=[form.values()], author=author, at=timezone.now())
 
     def delete_row(self, request: HttpRequest, obj: Campaign) -> None:
         campaign_delete(account_id=account_of(request).pk, code=obj.code, author=author_of(request))

@@ -110,6 +110,27 @@ _CHECKS = {
         WHERE p.budget_used <> COALESCE(h.used, 0)
         ORDER BY a.code, p.code
     """,  # noqa: S608 - its only insert is made of currencies and numbers
+    "budget used by a campaign": """
+        SELECT a.code, c.code, c.budget_used, COALESCE(h.given, 0)
+        FROM promotions_campaign c
+        JOIN consumers_account a ON a.id = c.account_id
+        LEFT JOIN (
+            SELECT campaign_id, SUM(saving_given) AS given FROM promotions_promotion
+            WHERE campaign_id IS NOT NULL GROUP BY campaign_id
+        ) h ON h.campaign_id = c.id
+        WHERE c.budget_amount IS NOT NULL AND c.budget_used <> COALESCE(h.given, 0)
+        ORDER BY a.code, c.code
+    """,
+    "share in its campaign's budget": """
+        SELECT a.code, p.code, CASE WHEN p.in_campaign_budget THEN 'yes' ELSE 'no' END,
+            CASE WHEN c.budget_amount IS NULL THEN 'no' ELSE 'yes' END
+        FROM promotions_promotion p
+        JOIN consumers_account a ON a.id = p.account_id
+        LEFT JOIN promotions_campaign c ON c.id = p.campaign_id
+        WHERE (p.in_campaign_budget AND c.budget_amount IS NULL)
+            OR (NOT p.in_campaign_budget AND c.budget_amount IS NOT NULL)
+        ORDER BY a.code, p.code
+    """,
     "redemptions by consumer": """
         WITH history AS (
             SELECT ap.promotion_id, t.consumer_id, SUM(ap.redemptions) AS redemptions

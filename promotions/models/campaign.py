@@ -14,6 +14,11 @@ class Campaign(AccountOwned):
 
     The dates are the plan's: members run by their own. ``owner`` is whoever answers for it, as colleagues call them; it
     is a text, because that is often a team or an agency without a login.
+
+    ``budget`` is in normal form, in the account's currency; null is none. ``budget_amount`` is the same in minor units,
+    and ``budget_overruns`` says whether the basket that crosses it is honoured. ``budget_used`` is what its members
+    gave (their ``saving_given``), counted only while there is a budget. ``sales_counted`` goes up with every sale that
+    takes from it: the database's guard knows a sale by that from a return, or from a promotion that moves.
     """
 
     code = models.CharField(max_length=64)
@@ -23,10 +28,15 @@ class Campaign(AccountOwned):
     ends_at = models.DateTimeField(null=True, blank=True)
     owner = models.CharField(max_length=MAX_OWNER_LENGTH, blank=True)
     archived = models.BooleanField(default=False)
+    budget = models.JSONField(null=True, blank=True)
+    budget_amount = models.BigIntegerField(null=True, blank=True, editable=False)
+    budget_overruns = models.BooleanField(default=False, db_default=False, editable=False)
+    budget_used = models.BigIntegerField(default=0, db_default=0, editable=False)
+    sales_counted = models.BigIntegerField(default=0, db_default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
-    history = HistoricalRecords()
+    history = HistoricalRecords(excluded_fields=["budget_amount", "budget_overruns", "budget_used", "sales_counted"])
 
     class Meta:
         ordering = ("name", "code")

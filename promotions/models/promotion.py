@@ -29,6 +29,8 @@ class Promotion(AccountOwned):
     budget: ``budget_used`` in minor units of the currency, or in points where that is what the promotion gives, and
     ``saving_given`` in minor units of money, in which campaigns count. ``budget_amount`` is the budget in the unit of
     ``budget_used``, and ``budget_overruns`` says whether the basket that crosses it is honoured.
+    ``in_campaign_budget`` says whether its campaign has a budget, from which its sales take too: a sale sees it under
+    the row's lock, where it could not see a change of the campaign.
     """
 
     family = models.CharField(max_length=16, choices=Family.choices, editable=False)
@@ -61,6 +63,7 @@ class Promotion(AccountOwned):
     budget_overruns = models.BooleanField(default=False, editable=False)
     budget_used = models.BigIntegerField(default=0, editable=False)
     saving_given = models.BigIntegerField(default=0, editable=False)
+    in_campaign_budget = models.BooleanField(default=False, db_default=False, editable=False)
     version = models.PositiveIntegerField(default=0, editable=False)
     revision = models.PositiveBigIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -75,6 +78,7 @@ class Promotion(AccountOwned):
             "budget_overruns",
             "budget_used",
             "saving_given",
+            "in_campaign_budget",
         ]
     )
 

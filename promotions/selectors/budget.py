@@ -1,15 +1,15 @@
-"""What promotions have used of their budgets, and what is left."""
+"""What promotions and campaigns have used of their budgets, and what is left."""
 
 from dataclasses import dataclass
 
 from promotions.engine.definition.budgets import is_budget_in_money
 from promotions.engine.money import money_text
-from promotions.models import Promotion
+from promotions.models import Campaign, Promotion
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BudgetState:
-    """A promotion's budget: minor units of its currency where it is ``in_money``, or else points.
+    """The budget of a promotion or campaign: minor units of its currency where it is ``in_money``, or else points.
 
     ``amount`` and ``left`` are None without a budget; one that is overrun has 0 left.
     """
@@ -37,6 +37,17 @@ def budget_state(promotion: Promotion) -> BudgetState:
         used=promotion.budget_used,
         amount=promotion.budget_amount,
     )
+
+
+def campaign_budget_state(campaign: Campaign, *, currency: str) -> BudgetState:
+    """Return how a campaign's budget stands; ``currency`` is the account's."""
+    return BudgetState(in_money=True, currency=currency, used=campaign.budget_used, amount=campaign.budget_amount)
+
+
+def campaign_budget_used(campaign: Campaign, *, currency: str) -> str | None:
+    """Return what the members of a campaign have used of its budget as REST says it; None without a budget."""
+    state = campaign_budget_state(campaign, currency=currency)
+    return None if state.amount is None else state.text(state.used)
 
 
 def budget_used(promotion: Promotion) -> str | int:

@@ -20,6 +20,11 @@ def campaigns_with_sizes(*, account_id: int, families: Collection[str]) -> Query
     return campaigns_of(account_id=account_id).annotate(number_of_members=Coalesce(Subquery(number), 0))
 
 
+def currencies_of_campaign_budgets(*, account_id: int, keys: Collection[str]) -> set[str]:
+    """Return ``keys``, the account's currency, if campaigns have budgets, which are in it; else nothing."""
+    return set(keys) if campaigns_of(account_id=account_id).filter(budget__isnull=False).exists() else set()
+
+
 def campaign_members(*, campaign: Campaign, families: Collection[str]) -> QuerySet[Promotion]:
     """Return the promotions of these families that belong to a campaign, archived ones too, by start."""
     members = Promotion.objects.filter(account_id=campaign.account_id, campaign=campaign, family__in=families)

@@ -36,7 +36,7 @@ OF_MANAGERS = {
         "not_tiered",
     ),
     *("above_100", "archived"),
-    *("not_together", "not_used", "offer_unavailable", "offset", "one_source", "overflow", "range"),
+    *("not_together", "not_used", "offer_unavailable", "offset", "one_source", "other_currency", "overflow", "range"),
     *("replay_too_late", "slash", "stopped", "too_deep", "too_many_conditions", "unclosed_insert", "unique"),
     *("unknown_attribute", "unknown_insert", "unknown_operator", "unreadable_sales_file", "zero"),
 }

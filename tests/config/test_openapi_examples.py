@@ -62,7 +62,13 @@ DISCOUNT = {
     "funding": [{"party": "Leaf & Co", "share": "60"}],
     "ledger_class": "4711",
 }
-CAMPAIGN = {"name": "Tea weeks", "starts_at": "2026-01-01T00:00:00Z", "ends_at": "2026-02-01T00:00:00Z", "owner": "Ada"}
+CAMPAIGN = {
+    "name": "Tea weeks",
+    "starts_at": "2026-01-01T00:00:00Z",
+    "ends_at": "2026-02-01T00:00:00Z",
+    "owner": "Ada",
+    "budget": {"amount": "1000.00", "when_short": "refuse"},
+}
 LIST = "personalized-promotions/picks"
 OF_CONSUMER = f"{LIST}/consumers/c-1"
 

@@ -90,6 +90,7 @@ def test_the_constraints_exist_after_every_migration() -> None:
         "loyalty_ledger_append_only",
         "promotion_redeemed_within_limit",
         "promotion_spent_within_budget",
+        "campaign_spent_within_budget",
         "usage_within_customer_limit",
         "usage_begun_within_customer_limit",
         "applied_only_shrinks",

@@ -78,7 +78,13 @@ def test_a_campaign_is_created_changed_listed_and_deleted(shop: Shop) -> None:
             "not_after_start",
         ),
         ({"name": "x\x07"}, "name", "control_character"),
-        ({"name": "x", "budget_used": "1"}, "budget_used", "unknown_field"),
+        ({"name": "x", "members": "1"}, "members", "unknown_field"),
+        ({"name": "x", "budget": "10"}, "budget", "invalid"),
+        ({"name": "x", "budget": {}}, "budget.amount", "required"),
+        ({"name": "x", "budget": {"amount": "1.001"}}, "budget.amount", "invalid_number"),
+        ({"name": "x", "budget": {"amount": "-1"}}, "budget.amount", "invalid_number"),
+        ({"name": "x", "budget": {"amount": "1", "when_short": "ask"}}, "budget.when_short", "invalid_choice"),
+        ({"name": "x", "budget": {"amount": "1", "period": "day"}}, "budget.period", "unknown_field"),
     ],
 )
 def test_an_invalid_campaign_is_refused_by_name(shop: Shop, body: dict[str, Any], attr: str, code: str) -> None:
@@ -86,6 +92,51 @@ def test_an_invalid_campaign_is_refused_by_name(shop: Shop, body: dict[str, Any]
     assert answer.status_code == 400
     assert codes_at(answer) == [(attr, code)]
     assert not Campaign.objects.filter(code="new").exists()
+
+
+def test_a_campaign_answers_its_budget_and_what_is_used(shop: Shop) -> None:
+    assert [shop.manager.get("campaigns/summer").json()[name] for name in ("budget", "budget_used")] == [None, None]
+    answer = shop.manager.patch("campaigns/summer", {"budget": {"amount": "1000"}}).json()
+    assert (answer["budget"], answer["budget_used"]) == ({"amount": "1000.00", "when_short": "refuse"}, "0.00")
+    changed = shop.manager.patch("campaigns/summer", {"owner": "Agency"}).json()
+    assert changed["budget"] == answer["budget"]
+    assert Campaign.history.filter(code="summer", budget__amount="1000.00").count() == 2
+
+
+def test_all_that_is_wrong_with_a_list_of_campaigns_is_said_and_nothing_is_saved(shop: Shop) -> None:
+    rows: list[dict[str, Any]] = [
+        {"code": "a", "name": "A"},
+        {"code": "b", "name": "x\x07", "budget": {"amount": "ten"}},
+    ]
+    answer = shop.manager.post("campaigns/bulk", rows)
+    assert {attr for attr, _ in codes_at(answer)} >= {"1.name"}
+    rows[1]["name"] = "B"
+    answer = shop.manager.post("campaigns/bulk", rows)
+    assert codes_at(answer) == [("1.budget.amount", "invalid_number")]
+    assert set(Campaign.objects.values_list("code", flat=True)) == {"summer"}
+
+
+@pytest.mark.parametrize("path", ["promotions/p", "discounts/d"])
+def test_members_of_a_campaign_with_a_budget_have_the_accounts_currency(shop: Shop, path: str) -> None:
+    body = {**BODIES[path], "currency": "EUR", "campaign": "summer"}
+    assert shop.manager.put(path, body).status_code == 201
+    answer = shop.manager.patch("campaigns/summer", {"budget": {"amount": "10"}})
+    assert codes_at(answer) == [("budget", "other_currency")]
+    code = path.partition("/")[2]
+    assert f"another currency: {code}." in answer.json()["errors"][0]["detail"]
+    assert shop.manager.get("campaigns/summer").json()["budget"] is None
+    shop.manager.patch(path, {"campaign": None})
+    shop.manager.patch("campaigns/summer", {"budget": {"amount": "10"}})
+    assert codes_at(shop.manager.patch(path, {"campaign": "summer"})) == [("campaign", "other_currency")]
+    assert Promotion.objects.get().campaign is None
+
+
+def test_the_accounts_currency_stays_while_a_campaign_has_a_budget_in_it(shop: Shop) -> None:
+    shop.manager.patch("campaigns/summer", {"budget": {"amount": "10"}})
+    answer = shop.manager.patch("account", {"currency": "EUR"})
+    assert (answer.status_code, codes_at(answer)[0][1]) == (409, "in_use")
+    shop.manager.patch("campaigns/summer", {"budget": None})
+    assert shop.manager.patch("account", {"currency": "EUR"}).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["promotions/p", "discounts/d"])

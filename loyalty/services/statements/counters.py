@@ -13,6 +13,7 @@ from loyalty.exceptions import LimitOverrun
 from loyalty.models import PromotionUsage
 from loyalty.services.statements.combined_query import Parameter, in_ids
 from promotions.engine.facts.progress import Progress
+from promotions.engine.pipeline.budgets import CampaignTaken
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +74,15 @@ _AMOUNTS_SQLITE = "SELECT json_extract(value, '$[0]') AS id, json_extract(value,
 class PromotionCount(NamedTuple):
     """What a sale or a return adds to a promotion's counters: redemptions, and what was given.
 
-    ``budget_used`` is in the unit of the promotion's budget, ``saving_given`` in minor units of money.
+    ``budget_used`` is in the unit of the promotion's budget, ``saving_given`` in minor units of money. ``campaign_id``
+    is the campaign whose budget a sale takes from; 0 for none.
     """
 
     promotion_id: int
     redemptions: int
     budget_used: int
     saving_given: int
+    campaign_id: int = 0
 
 
 def promotions_increase(counts: Iterable[PromotionCount]) -> CounterUpdate:
@@ -87,29 +90,40 @@ def promotions_increase(counts: Iterable[PromotionCount]) -> CounterUpdate:
 
     Closes the race of two sales that count the same rows in different orders: rows are locked first, those with a limit
     or a budget before the others, each by id. Limits and budgets are checked once more by the database: of a budget
-    that honours the basket that crosses it, something must be left.
+    that honours the basket that crosses it, something must be left. So is the campaign whose budget is taken from: a
+    promotion that moved, or whose campaign has a budget now or no longer, is decided again.
     """
     return _promotions_count(
-        counts,
-        order="total_redemption_limit IS NULL AND budget_amount IS NULL, ",
+        sorted(counts),
+        order="total_redemption_limit IS NULL AND budget_amount IS NULL AND NOT in_campaign_budget, ",
         within=" AND (total_redemption_limit IS NULL OR redemptions + more_redemptions <= total_redemption_limit)"
         " AND (budget_amount IS NULL OR CASE WHEN budget_overruns THEN budget_used < budget_amount"
-        " ELSE budget_used + more_used <= budget_amount END)",
+        " ELSE budget_used + more_used <= budget_amount END)"
+        " AND CASE WHEN in_campaign_budget THEN campaign_id ELSE 0 END = taken_from",
     )
 
 
 def promotions_decrease(counts: Iterable[PromotionCount]) -> None:
     """Take from the counters of promotions what a return takes back. A lower limit or budget does not matter.
 
-    Closes the race of two writers of the same rows as ``promotions_increase`` does: rows are locked by id first.
+    What their campaigns have used goes down with it: those in which the promotions are now. Closes the race of two
+    writers of the same rows as ``promotions_increase`` does: rows are locked by id first, those of campaigns last.
     """
-    negative = [PromotionCount(count[0], -count[1], -count[2], -count[3]) for count in counts]
-    _promotions_count(negative, order="", within="").cursor.close()
+    negative = sorted(
+        PromotionCount(count.promotion_id, -count.redemptions, -count.budget_used, -count.saving_given)
+        for count in counts
+    )
+    with _promotions_count(negative, order="", within="").cursor as cursor:
+        in_budgets = {promotion_id for promotion_id, in_campaign_budget in cursor.fetchall() if in_campaign_budget}
+    if in_budgets:
+        _campaigns_give_back([count for count in negative if count.promotion_id in in_budgets])
 
 
-def _promotions_count(counts: Iterable[PromotionCount], *, order: str, within: str) -> CounterUpdate:
-    """Add to the counters of promotions, in one statement that is the same for any number of them."""
-    rows = sorted(counts)
+def _promotions_count(rows: Sequence[PromotionCount], *, order: str, within: str) -> CounterUpdate:
+    """Add to the counters of promotions, in one statement that is the same for any number of them.
+
+    Its rows are those updated: the id, and whether the promotion takes from its campaign's budget.
+    """
     given, lock = _COUNTS_SQLITE, ""
     if connection.vendor == "postgresql":
         given, lock = _COUNTS_POSTGRESQL, f" ORDER BY {order}id FOR NO KEY UPDATE"
@@ -120,7 +134,8 @@ def _promotions_count(counts: Iterable[PromotionCount], *, order: str, within: s
         " UPDATE promotions_promotion SET redemptions = redemptions + more_redemptions,"
         " budget_used = budget_used + more_used, saving_given = saving_given + more_given"
         " FROM given JOIN locked ON locked.id = given_id"
-        f" WHERE promotions_promotion.id = given_id{within} RETURNING promotions_promotion.id",
+        f" WHERE promotions_promotion.id = given_id{within}"
+        " RETURNING promotions_promotion.id, promotions_promotion.in_campaign_budget",
         [json.dumps(rows)],
     )
     return CounterUpdate(cursor, len(rows))
@@ -128,13 +143,67 @@ def _promotions_count(counts: Iterable[PromotionCount], *, order: str, within: s
 
 _COUNTS_POSTGRESQL = (
     "SELECT CAST(entry ->> 0 AS bigint) AS given_id, CAST(entry ->> 1 AS bigint) AS more_redemptions,"
-    " CAST(entry ->> 2 AS bigint) AS more_used, CAST(entry ->> 3 AS bigint) AS more_given"
+    " CAST(entry ->> 2 AS bigint) AS more_used, CAST(entry ->> 3 AS bigint) AS more_given,"
+    " CAST(entry ->> 4 AS bigint) AS taken_from"
     " FROM jsonb_array_elements(CAST(%s AS jsonb)) AS entry"
 )
 _COUNTS_SQLITE = (
     "SELECT json_extract(value, '$[0]') AS given_id, json_extract(value, '$[1]') AS more_redemptions,"
-    " json_extract(value, '$[2]') AS more_used, json_extract(value, '$[3]') AS more_given FROM json_each(%s)"
+    " json_extract(value, '$[2]') AS more_used, json_extract(value, '$[3]') AS more_given,"
+    " json_extract(value, '$[4]') AS taken_from FROM json_each(%s)"
 )
+
+
+def campaigns_increase(taken: Mapping[int, CampaignTaken]) -> CounterUpdate:
+    """Take from the budgets of campaigns, by id, what a sale's promotions give; call ``raise_if_over_limit`` then.
+
+    Called after ``promotions_increase`` of these promotions, whose rows stay locked: none of them leaves its campaign,
+    and no campaign loses its budget, before the sale is committed. Closes the race of sales of different members:
+    campaigns are locked by id, and each budget is checked once more. Of one that honours the basket that crosses it,
+    something must be left when the last member takes.
+    """
+    rows = [(campaign_id, entry.amount, entry.before_last) for campaign_id, entry in sorted(taken.items())]
+    given, lock = _TAKEN_SQLITE, ""
+    if connection.vendor == "postgresql":
+        given, lock = _TAKEN_POSTGRESQL, " ORDER BY id FOR NO KEY UPDATE"
+    cursor = connection.cursor()
+    cursor.execute(
+        f"WITH given AS ({given}),"  # noqa: S608 - names are our own
+        f" locked AS (SELECT id FROM promotions_campaign WHERE id IN (SELECT given_id FROM given){lock})"
+        " UPDATE promotions_campaign SET budget_used = budget_used + more_used, sales_counted = sales_counted + 1"
+        " FROM given JOIN locked ON locked.id = given_id WHERE promotions_campaign.id = given_id"
+        " AND CASE WHEN budget_overruns THEN budget_used + before_last < budget_amount"
+        " ELSE budget_used + more_used <= budget_amount END RETURNING promotions_campaign.id",
+        [json.dumps(rows)],
+    )
+    return CounterUpdate(cursor, len(rows))
+
+
+_TAKEN_POSTGRESQL = (
+    "SELECT CAST(entry ->> 0 AS bigint) AS given_id, CAST(entry ->> 1 AS bigint) AS more_used,"
+    " CAST(entry ->> 2 AS bigint) AS before_last FROM jsonb_array_elements(CAST(%s AS jsonb)) AS entry"
+)
+_TAKEN_SQLITE = (
+    "SELECT json_extract(value, '$[0]') AS given_id, json_extract(value, '$[1]') AS more_used,"
+    " json_extract(value, '$[2]') AS before_last FROM json_each(%s)"
+)
+
+
+def _campaigns_give_back(counts: Sequence[PromotionCount]) -> None:
+    """Add what promotions that are locked gave, which is below zero, to what their campaigns have used."""
+    given, lock = _COUNTS_SQLITE, ""
+    if connection.vendor == "postgresql":
+        given, lock = _COUNTS_POSTGRESQL, " ORDER BY id FOR NO KEY UPDATE"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"WITH given AS ({given}), spent AS ("  # noqa: S608 - names are our own
+            "SELECT campaign_id AS spent_id, CAST(SUM(more_given) AS bigint) AS more_spent"
+            " FROM given JOIN promotions_promotion ON promotions_promotion.id = given_id GROUP BY campaign_id),"
+            f" locked AS (SELECT id FROM promotions_campaign WHERE id IN (SELECT spent_id FROM spent){lock})"
+            " UPDATE promotions_campaign SET budget_used = budget_used + more_spent"
+            " FROM spent JOIN locked ON locked.id = spent_id WHERE promotions_campaign.id = spent_id",
+            [json.dumps(counts)],
+        )
 
 
 class UsageChange(NamedTuple):

@@ -26,6 +26,7 @@ from loyalty.services.statements.counters import (
     CounterUpdate,
     PromotionCount,
     UsageChange,
+    campaigns_increase,
     consumer_activity_update,
     counters_increase,
     promotions_increase,
@@ -50,6 +51,7 @@ from loyalty.services.till.quote import (
     Quote,
     contended_counters,
     decide,
+    is_counted_within,
     offer_benefit,
     prepare,
 )
@@ -68,7 +70,7 @@ from loyalty.services.till.snapshot import snapshot_current
 from promotions.engine.benefits.vouchers import voucher_key
 from promotions.engine.facts.progress import Progress
 from promotions.engine.money import from_minor, money_text
-from promotions.engine.pipeline.budgets import money_given
+from promotions.engine.pipeline.budgets import campaign_with_budget, campaigns_taken, money_given
 from promotions.engine.pipeline.decision import Applied, Decision
 from promotions.engine.rulebook.promotion import Promotion
 from promotions.services.personalized.choices import personalized_choices_lock
@@ -173,7 +175,7 @@ def transaction_commit(*, account: Account, sale: Sale, at: datetime, fingerprin
 def _commit_once(account: Account, sale: Sale, fingerprint: str, at: datetime, attempt: int) -> Committed:
     snapshot = snapshot_current(account=account)
     # Closes the races of two sales for one consumer, limit or stock: the consumer's row is locked first, then, where
-    # little is left, limited promotions by id and stocked offers by id, and the decision is made under these locks.
+    # little is left, limited promotions, campaigns and stocked offers, each by id: the decision is made under these.
     # Where much is left, sales of all tills do not wait for each other's decisions: one that takes more than is left by
     # then is refused by the database and decided again, under locks whatever is left.
     with transaction.atomic():
@@ -254,7 +256,7 @@ def _write(quote: Quote, fingerprint: str, at: datetime, *, transaction_id: int 
             messages_record(messages=messages, rows=applied)
             _write_vouchers(vouchers, applied)
         # After all other rows, because other tills' sales wait for these.
-        counters = _increase_counters(decision, vouchers)
+        counters = _increase_counters(quote, vouchers)
     for counter in counters:
         counter.raise_if_over_limit()
     if record is not None:
@@ -529,18 +531,22 @@ def _write_activity(quote: Quote, consumer: Consumer) -> None:
     consumer_activity_update(consumer, points=decision.points)
 
 
-def _increase_counters(decision: Decision, vouchers: Mapping[int, list[Voucher]]) -> list[CounterUpdate]:
+def _increase_counters(quote: Quote, vouchers: Mapping[int, list[Voucher]]) -> list[CounterUpdate]:
     """Count what is given and the issued vouchers, in the order in which counters are locked where little is left."""
+    decision, rulebook = quote.decision, quote.prepared.snapshot.rulebook
+    currency = decision.basket.currency
     limited: list[PromotionCount] = []
     unlimited: list[PromotionCount] = []
     for applied in decision.applied:
-        promotion = applied.promotion
-        is_limited = promotion.total_limit is not None or promotion.budget is not None
-        (limited if is_limited else unlimited).append(_count_of(applied, decision.basket.currency))
+        campaign = campaign_with_budget(applied.promotion, rulebook)
+        count = _count_of(applied, currency, campaign_id=0 if campaign is None else campaign.id)
+        (limited if is_counted_within(applied.promotion, rulebook) else unlimited).append(count)
     issued = Counter(voucher.offer_id for rows in vouchers.values() for voucher in rows)
     updates = []
     if limited:
         updates.append(promotions_increase(limited))
+    if any(count.campaign_id for count in limited):
+        updates.append(campaigns_increase(campaigns_taken(decision.applied, rulebook, currency)))
     if issued:
         updates.append(counters_increase(Offer._meta.db_table, "issued", issued, limit_column="stock"))
     if unlimited:
@@ -548,7 +554,7 @@ def _increase_counters(decision: Decision, vouchers: Mapping[int, list[Voucher]]
     return updates
 
 
-def _count_of(applied: Applied, currency: str) -> PromotionCount:
+def _count_of(applied: Applied, currency: str, *, campaign_id: int) -> PromotionCount:
     saving = money_given(applied.saving, currency)
     used = applied.points if applied.promotion.gives_points else saving
-    return PromotionCount(applied.promotion.id, applied.redemptions, used, saving)
+    return PromotionCount(applied.promotion.id, applied.redemptions, used, saving, campaign_id)

@@ -45,11 +45,12 @@ from promotions.engine.facts.basket import (
 from promotions.engine.facts.consumer import Shopper, Usage
 from promotions.engine.facts.progress import Progress
 from promotions.engine.money import to_minor_price
-from promotions.engine.pipeline.budgets import money_given
+from promotions.engine.pipeline.budgets import campaign_with_budget, money_given
 from promotions.engine.pipeline.decision import Decision
 from promotions.engine.pipeline.evaluate import EvaluationCase, evaluate
 from promotions.engine.rulebook.life import life_reason
 from promotions.engine.rulebook.promotion import Promotion
+from promotions.engine.rulebook.rulebook import Rulebook
 
 MAX_EXPLAINED_PROMOTIONS = 1000
 """Promotions that are explained when a till asks why they did not apply."""
@@ -360,7 +361,8 @@ def contended_counters(prepared: PreparedSale, *, lock_free_margin: int | None =
     """
     return ContendedCounters(
         lock_free_amount=LOCK_FREE_BASKETS * max(prepared.basket.total_minor, 0),
-        promotion_ids=_limited_ids(prepared.candidates),
+        promotion_ids=_limited_ids(prepared.candidates, prepared.snapshot.rulebook),
+        campaign_ids=_campaign_ids(prepared.candidates, prepared.snapshot.rulebook),
         offer_ids=_stocked_offer_ids(prepared.candidates, prepared.snapshot),
         lock_free_margin=lock_free_margin,
     )
@@ -384,7 +386,8 @@ def read_usage(
             promotion_ids=[promotion.id for promotion in promotions.values() if promotion.is_tracked],
             periods=_period_requests(promotions.values(), prepared) if record is not None else (),
             allowances=_allowance_requests(promotions.values(), prepared) if record is not None else (),
-            limited_ids=_limited_ids(promotions.values()),
+            limited_ids=_limited_ids(promotions.values(), snapshot.rulebook),
+            campaign_ids=_campaign_ids(promotions.values(), snapshot.rulebook),
             offer_ids=_stocked_offer_ids(promotions.values(), snapshot),
             backend_ids=_backend_ids(promotions.values(), prepared),
             voucher_codes=[voucher_key(code) for code in prepared.sale.vouchers],
@@ -404,6 +407,7 @@ def read_usage(
             progress=progress | rebuilt,
             vouchers_left={offer_codes[offer_id]: left for offer_id, left in stored.vouchers_left.items()},
             budget_used=stored.budget_used,
+            campaign_used=stored.campaign_used,
             customer_budget_used={
                 promotion_id: budget_unit(promotions[promotion_id], points=received.points, saving=received.saving)
                 for promotion_id, received in stored.received.items()
@@ -417,10 +421,20 @@ def read_usage(
     )
 
 
-def _limited_ids(promotions: Iterable[Promotion]) -> list[int]:
-    return [
-        promotion.id for promotion in promotions if promotion.total_limit is not None or promotion.budget is not None
-    ]
+def is_counted_within(promotion: Promotion, rulebook: Rulebook) -> bool:
+    """Return whether a promotion is limited: by a total limit, by its budget or by its campaign's."""
+    if promotion.total_limit is not None or promotion.budget is not None:
+        return True
+    return campaign_with_budget(promotion, rulebook) is not None
+
+
+def _limited_ids(promotions: Iterable[Promotion], rulebook: Rulebook) -> list[int]:
+    return [promotion.id for promotion in promotions if is_counted_within(promotion, rulebook)]
+
+
+def _campaign_ids(promotions: Iterable[Promotion], rulebook: Rulebook) -> set[int]:
+    campaigns = (campaign_with_budget(promotion, rulebook) for promotion in promotions)
+    return {campaign.id for campaign in campaigns if campaign is not None}
 
 
 def _allowance_requests(promotions: Iterable[Promotion], prepared: PreparedSale) -> list[PeriodRequest]:

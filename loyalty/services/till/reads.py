@@ -17,7 +17,13 @@ from msgspec import Struct, json
 from consumers.choices import MembershipStatus
 from consumers.models import Account, Consumer
 from loyalty.services.statements.combined_query import CombinedQuery, Parameter, in_ids, in_texts
-from loyalty.services.till.locks import ContendedCounters, CounterRow, PromotionRow, counters_lock_with
+from loyalty.services.till.locks import (
+    NOTHING_LOCKED,
+    ContendedCounters,
+    CounterRow,
+    PromotionRow,
+    counters_lock_with,
+)
 from promotions.choices import SoldBy
 from promotions.engine.facts.basket import ProductFacts
 from promotions.engine.facts.consumer import PersonalizedChoice, Shopper
@@ -342,7 +348,8 @@ class UsageRequest:
         promotion_ids: promotions whose counters and progress are wanted.
         periods: those whose limit per customer holds over a calendar period.
         allowances: those with a budget for each customer, over its period.
-        limited_ids: those of them with a total limit or a budget.
+        limited_ids: those of them with a total limit or a budget, of their own or of their campaign.
+        campaign_ids: campaigns with a budget.
         offer_ids: offers with a stock.
         backend_ids: personalized promotions under which the consumer's lists are wanted.
         voucher_codes: of the vouchers that were presented, as they are stored (``voucher_key``).
@@ -354,6 +361,7 @@ class UsageRequest:
     periods: Sequence[PeriodRequest] = ()
     allowances: Sequence[PeriodRequest] = ()
     limited_ids: Collection[int] = ()
+    campaign_ids: Collection[int] = ()
     offer_ids: Collection[int] = ()
     backend_ids: Collection[str] = ()
     voucher_codes: Collection[str] = ()
@@ -393,15 +401,16 @@ class StoredVoucher:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UsageRecord:
-    """Use so far: redemptions of promotions in all and by one consumer, that consumer's progress, vouchers left.
+    """Use so far: redemptions of promotions in all and by one consumer, budgets, their progress, vouchers left.
 
-    All by the id of their promotion or offer, but ``lists`` by backend id and ``vouchers`` (those presented) by code.
+    All by the id of their promotion, campaign or offer, but ``lists`` by backend id, ``vouchers`` (presented) by code.
     ``in_period`` are that consumer's redemptions in the periods that were asked about, and ``received`` what they were
     given in the periods of their budgets.
     """
 
     total: Mapping[int, int]
     budget_used: Mapping[int, int]
+    campaign_used: Mapping[int, int]
     by_consumer: Mapping[int, int]
     in_period: Mapping[int, int]
     received: Mapping[int, "Received"]
@@ -457,11 +466,9 @@ def usage_read(request: UsageRequest, *, contended: ContendedCounters | None = N
     """
     query = CombinedQuery()
     promotions = promotions_select(query, request.limited_ids)
+    campaigns = _campaigns_select(query, request.campaign_ids)
     vouchers_left = _vouchers_left_select(query, request.offer_ids)
-    locked_promotions: list[PromotionRow] = []
-    locked_vouchers_left: list[CounterRow] = []
-    if contended is not None:
-        locked_promotions, locked_vouchers_left = counters_lock_with(query, contended)
+    locked = NOTHING_LOCKED if contended is None else counters_lock_with(query, contended)
     usages = _usages_select(query, request, all_progress=contended is not None)
     received = [received_select(query, request.consumer_pk, period) for period in request.allowances]
     in_periods = [_period_select(query, request.consumer_pk, period) for period in request.periods]
@@ -469,8 +476,9 @@ def usage_read(request: UsageRequest, *, contended: ContendedCounters | None = N
     vouchers = _vouchers_select(query, request)
     query.run()
     return UsageRecord(
-        total={row.id: row.redemptions for row in (*promotions, *locked_promotions)},
-        budget_used={row.id: row.budget_used for row in (*promotions, *locked_promotions)},
+        total={row.id: row.redemptions for row in (*promotions, *locked.promotions)},
+        budget_used={row.id: row.budget_used for row in (*promotions, *locked.promotions)},
+        campaign_used={row.id: row.count for row in (*campaigns, *locked.campaigns)},
         by_consumer={row.promotion_id: row.redemptions for row in usages},
         received={row.promotion_id: row for rows in received for row in rows},
         in_period={row.id: row.count for rows in in_periods for row in rows},
@@ -479,7 +487,7 @@ def usage_read(request: UsageRequest, *, contended: ContendedCounters | None = N
             for row in usages
             if row.progress_signature
         },
-        vouchers_left={row.id: row.count for row in (*vouchers_left, *locked_vouchers_left)},
+        vouchers_left={row.id: row.count for row in (*vouchers_left, *locked.vouchers_left)},
         lists={row.backend_id: _stored_list(row) for row in lists},
         vouchers={row.code: _stored_voucher(row) for row in vouchers},
     )
@@ -492,6 +500,14 @@ def promotions_select(query: CombinedQuery, promotion_ids: Collection[int]) -> l
     in_promotions, parameter = in_ids(promotion_ids)
     source = f"promotions_promotion WHERE id {in_promotions}"
     return query.select(PromotionRow, "id, redemptions, budget_used", source, [parameter])
+
+
+def _campaigns_select(query: CombinedQuery, campaign_ids: Collection[int]) -> list[CounterRow]:
+    """Read what was used of the budgets of campaigns."""
+    if not campaign_ids:
+        return []
+    in_campaigns, parameter = in_ids(campaign_ids)
+    return query.select(CounterRow, "id, budget_used", f"promotions_campaign WHERE id {in_campaigns}", [parameter])
 
 
 def _vouchers_left_select(query: CombinedQuery, offer_ids: Collection[int]) -> list[CounterRow]:

@@ -22,8 +22,17 @@ from loyalty.selectors.universal_holdout import universal_holdout_of
 from loyalty.services.till.metrics import rulebook_observe
 from promotions.engine.benefits.discounts import PersonalizedTerms
 from promotions.engine.facts.basket import SiteFacts
-from promotions.engine.rulebook.promotion import OfferFacts, Promotion, PromotionSource, Terms, compile_promotion
+from promotions.engine.rulebook.promotion import (
+    Budget,
+    Campaign,
+    OfferFacts,
+    Promotion,
+    PromotionSource,
+    Terms,
+    compile_promotion,
+)
 from promotions.engine.rulebook.rulebook import Rulebook
+from promotions.models import Campaign as StoredCampaign
 from promotions.models import PersonalizedPromotion, PromotionVersion
 from promotions.models import Promotion as StoredPromotion
 from promotions.selectors.promotion import site_facts
@@ -112,11 +121,16 @@ def _read(account: Account, previous: AccountSnapshot | None) -> AccountSnapshot
     offers = list(Offer.objects.filter(account=account).select_related("product"))
     facts = {offer.code: _offer_facts(offer) for offer in offers}
     personalized = _personalized_terms(account)
+    campaigns = _campaigns_with_budgets(account)
     sites = {site.number: _site_place(site, account) for site in Site.objects.filter(account=account)}
     stored = StoredPromotion.objects.filter(account=account)
     if previous is None:
         rulebook = Rulebook.build(
-            _compiled(stored.filter(archived=False)), terms=terms, offers=facts, personalized=personalized
+            _compiled(stored.filter(archived=False)),
+            terms=terms,
+            offers=facts,
+            personalized=personalized,
+            campaigns=campaigns,
         )
     else:
         changed = stored.filter(revision__gt=previous.version)
@@ -126,6 +140,7 @@ def _read(account: Account, previous: AccountSnapshot | None) -> AccountSnapshot
             terms=terms,
             offers=facts,
             personalized=personalized,
+            campaigns=campaigns,
         )
     return AccountSnapshot(
         account_pk=account.pk,
@@ -164,6 +179,7 @@ _SOURCE_FIELDS = (
     "content",
     "budget",
     "customer_budget",
+    "campaign_id",
 )
 
 
@@ -204,6 +220,15 @@ def _personalized_terms(account: Account) -> dict[str, PersonalizedTerms]:
         for backend_id, maximum, locks in rows.values_list(
             "backend_id", "maximum_distinct_products", "lock_after_first_apply"
         )
+    }
+
+
+def _campaigns_with_budgets(account: Account) -> dict[int, Campaign]:
+    """Return the account's campaigns that have a budget, by id, archived ones too: these keep their members."""
+    rows = StoredCampaign.objects.filter(account=account, budget__isnull=False)
+    return {
+        pk: Campaign(pk, code, name, Budget(amount or 0, (budget or {})["when_short"]))
+        for pk, code, name, amount, budget in rows.values_list("id", "code", "name", "budget_amount", "budget")
     }
 
 

@@ -1,4 +1,4 @@
-"""The fields of a promotion's budgets: how much it may give in all, and to each customer."""
+"""The fields of budgets: how much a promotion or campaign may give in all, and a promotion to each customer."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -11,8 +11,8 @@ from promotions.admin.inputs.number_inputs import CURRENCY, decimal, whole
 from promotions.admin.rules.wording import format_amount
 from promotions.engine.definition.budgets import is_budget_in_money
 from promotions.engine.definition.fields import WHOLE_PROMOTION
-from promotions.models import Promotion
-from promotions.selectors.budget import BudgetState, budget_state
+from promotions.models import Campaign, Promotion
+from promotions.selectors.budget import BudgetState, budget_state, campaign_budget_state
 
 WHEN_SHORT_LABELS = (
     ("refuse", "Give nothing"),
@@ -49,8 +49,8 @@ BUDGET_PATHS: Mapping[str, str] = {
 """The field at which a problem with a budget is shown."""
 
 
-class BudgetFields(forms.Form):
-    """A budget in all, and one of each customer. A blank amount is none."""
+class TotalBudgetFields(forms.Form):
+    """A budget in all. A blank amount is none."""
 
     total_budget = forms.DecimalField(label="Budget", required=False, min_value=0)
     total_budget_when_short = forms.ChoiceField(
@@ -60,6 +60,11 @@ class BudgetFields(forms.Form):
         widget=UnfoldAdminSelectWidget(),
         help_text="What a basket gets that would need more than is left of the budget.",
     )
+
+
+class BudgetFields(TotalBudgetFields):
+    """A budget in all, and one of each customer. A blank amount is none."""
+
     customer_budget_amount = forms.DecimalField(
         label="Budget per customer",
         required=False,
@@ -86,13 +91,21 @@ def budget_fields_prepare(fields: Mapping[str, forms.Field], promotion: Promotio
     in_money = is_budget_in_money(promotion.family or "", promotion_type)
     for name in ("total_budget", "customer_budget_amount"):
         fields[name].widget = decimal(CURRENCY, min="0") if in_money else whole("points", min="0")
-    fields["total_budget"].help_text = f"How much may be given in all. Leave blank for no budget.{_used(promotion)}"
+    used = _used(budget_state(promotion)) if promotion.pk else ""
+    fields["total_budget"].help_text = f"How much may be given in all. Leave blank for no budget.{used}"
 
 
-def _used(promotion: Promotion) -> str:
-    if not promotion.pk:
-        return ""
-    state = budget_state(promotion)
+def campaign_budget_prepare(fields: Mapping[str, forms.Field], campaign: Campaign, *, currency: str) -> None:
+    """Give the amount of a campaign's budget its currency, and say what is used of it."""
+    fields["total_budget"].widget = decimal(currency, min="0")
+    used = _used(campaign_budget_state(campaign, currency=currency)) if campaign.pk else ""
+    fields["total_budget"].help_text = (
+        "How much its promotions and discounts may give together: money off, points and vouchers at their value."
+        f" Leave blank for no budget.{used}"
+    )
+
+
+def _used(state: BudgetState) -> str:
     if state.left is None:
         return f" Given so far: {budget_words(state, state.used)}." if state.used else ""
     return f" Used: {budget_words(state, state.used)}. Left: {budget_words(state, state.left)}."
@@ -103,6 +116,12 @@ def budget_words(state: BudgetState, amount: int) -> str:
     if state.in_money:
         return f"{budget_number(state, amount)} {state.currency}"
     return f"{amount:,} {'point' if amount == 1 else 'points'}"
+
+
+def total_budget_values(budget: JsonObject | None) -> dict[str, object]:
+    """Return the fields' values of a budget in all."""
+    budget = budget or {}
+    return {"total_budget": budget.get("amount"), "total_budget_when_short": budget.get("when_short")}
 
 
 def budget_number(state: BudgetState, amount: int) -> str:
@@ -117,10 +136,9 @@ def budget_use_words(state: BudgetState) -> str:
 
 def budget_values(promotion: Promotion) -> dict[str, object]:
     """Return the fields' values of a promotion's budgets."""
-    budget, customer = promotion.budget or {}, promotion.customer_budget or {}
+    customer = promotion.customer_budget or {}
     return {
-        "total_budget": budget.get("amount"),
-        "total_budget_when_short": budget.get("when_short"),
+        **total_budget_values(promotion.budget),
         "customer_budget_amount": customer.get("amount"),
         "customer_budget_period": customer.get("period"),
         "customer_budget_when_short": customer.get("when_short"),
@@ -130,9 +148,7 @@ def budget_values(promotion: Promotion) -> dict[str, object]:
 def budgets_document(values: Mapping[str, object]) -> dict[str, JsonObject | None]:
     """Return both budgets of the values entered; None where there is no amount."""
     return {
-        "budget": _document(
-            values.get("total_budget"), {"when_short": values.get("total_budget_when_short") or WHEN_SHORT_LABELS[0][0]}
-        ),
+        "budget": total_budget_document(values),
         "customer_budget": _document(
             values.get("customer_budget_amount"),
             {
@@ -141,6 +157,12 @@ def budgets_document(values: Mapping[str, object]) -> dict[str, JsonObject | Non
             },
         ),
     }
+
+
+def total_budget_document(values: Mapping[str, object]) -> JsonObject | None:
+    """Return the budget in all of the values entered; None where there is no amount."""
+    when_short = values.get("total_budget_when_short") or WHEN_SHORT_LABELS[0][0]
+    return _document(values.get("total_budget"), {"when_short": when_short})
 
 
 def _document(amount: object, others: JsonObject) -> JsonObject | None:

@@ -1,10 +1,12 @@
 """``campaigns``."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.db.models import QuerySet
 from django.utils import timezone
 from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from consumers.api.framework.fields import FlagField, KeyField, MomentField, TextField
@@ -13,10 +15,20 @@ from consumers.api.framework.serializers import Input, Output
 from consumers.api.framework.views import Collection
 from consumers.services.upsert import Saved
 from consumers.types import JsonObject
+from promotions.api.v1.definitions import CAMPAIGN_BUDGET, CAMPAIGN_BUDGET_BODY, CAMPAIGN_BUDGET_USED
+from promotions.api.v1.fields import UncheckedField
 from promotions.models import Campaign
 from promotions.models.campaign import MAX_OWNER_LENGTH
+from promotions.selectors.budget import campaign_budget_used
 from promotions.selectors.campaign import campaigns_of
 from promotions.services.campaign import CampaignValues, campaign_delete, campaigns_save
+
+
+class CampaignBudgetField(UncheckedField):
+    """What its promotions and discounts may give together; null: there is no budget."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(body=CAMPAIGN_BUDGET_BODY, answer=CAMPAIGN_BUDGET, **kwargs)
 
 
 class CampaignInput(Input):
@@ -29,6 +41,7 @@ class CampaignInput(Input):
     owner = TextField(
         max_length=MAX_OWNER_LENGTH, allow_blank=True, default="", help_text="A person, a team or an agency."
     )
+    budget = CampaignBudgetField()
     archived = FlagField(default=False, help_text="Hidden from lists unless asked for; takes no new members.")
 
 
@@ -41,9 +54,16 @@ class CampaignOutput(Output):
     starts_at = MomentField(allow_null=True)
     ends_at = MomentField(allow_null=True)
     owner = serializers.CharField()
+    budget = CampaignBudgetField()
+    budget_used = serializers.SerializerMethodField()
     archived = serializers.BooleanField()
     created_at = MomentField()
     updated_at = MomentField()
+
+    @extend_schema_field(CAMPAIGN_BUDGET_USED)
+    def get_budget_used(self, campaign: Campaign) -> str | None:
+        """What its members have used of the budget; null without a budget."""
+        return campaign_budget_used(campaign, currency=self.context["view"].account.currency)
 
 
 class CampaignFilters(ArchiveFilters):

@@ -150,10 +150,13 @@ _WHEN_SHORT = described(
     "Where less is left than a basket needs: nothing, what is left, or all of it one last time. By default nothing.",
 )
 _BUDGET_AMOUNT = "Money of a discount, and of vouchers by their perceived value; whole points of the others."
+_CAMPAIGN_BUDGET_AMOUNT = (
+    "In the account's currency. Points count by the value of a point, vouchers by their perceived value."
+)
 
 
-def _budget(name: str, *, is_body: bool, has_period: bool) -> JsonObject:
-    properties: dict[str, JsonObject] = {"amount": described(NUMBER if is_body else TEXT, _BUDGET_AMOUNT)}
+def _budget(name: str, *, is_body: bool, has_period: bool, amount: str = _BUDGET_AMOUNT) -> JsonObject:
+    properties: dict[str, JsonObject] = {"amount": described(NUMBER if is_body else TEXT, amount)}
     if has_period:
         properties["period"] = described(
             component("BudgetPeriod", enum(*LIMIT_PERIODS)),
@@ -171,6 +174,11 @@ BUDGET = _budget("Budget", is_body=False, has_period=False)
 BUDGET_BODY = _budget("Budget", is_body=True, has_period=False)
 CUSTOMER_BUDGET = _budget("CustomerBudget", is_body=False, has_period=True)
 CUSTOMER_BUDGET_BODY = _budget("CustomerBudget", is_body=True, has_period=True)
+CAMPAIGN_BUDGET = _budget("CampaignBudget", is_body=False, has_period=False, amount=_CAMPAIGN_BUDGET_AMOUNT)
+CAMPAIGN_BUDGET_BODY = _budget("CampaignBudget", is_body=True, has_period=False, amount=_CAMPAIGN_BUDGET_AMOUNT)
+CAMPAIGN_BUDGET_USED: JsonObject = described(
+    nullable(AMOUNT), "What its members have given of the budget so far; null without a budget."
+)
 BUDGET_USED: JsonObject = described(
     {"anyOf": [AMOUNT, WHOLE]}, "What was given so far, in the unit of the budget: an amount of money, or points."
 )

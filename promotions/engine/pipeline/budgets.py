@@ -7,12 +7,13 @@ in which they apply: what no longer fits then is refused, and nothing takes its 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from typing import NamedTuple
 
 from promotions.engine.benefits.discounts import DiscountResult
 from promotions.engine.benefits.rewards import RewardResult
 from promotions.engine.money import exponent, money_text, round_half_up_ratio
 from promotions.engine.pipeline.context import EvaluationContext
-from promotions.engine.pipeline.decision import BudgetLeft, Candidate, NearMiss, Refusal
+from promotions.engine.pipeline.decision import Applied, BudgetLeft, Candidate, NearMiss, Refusal
 from promotions.engine.rulebook.promotion import Campaign, Promotion
 from promotions.engine.rulebook.rulebook import Rulebook
 
@@ -191,6 +192,35 @@ class CampaignSharing:
         budgets = context.strategy.budgets_left(promotion, context)
         refusal = nothing_left(promotion, budgets, context)
         return refusal or within_budgets(promotion, candidate.uncut or candidate.result, budgets, context)
+
+
+class CampaignTaken(NamedTuple):
+    """What a decision takes from a campaign's budget, in minor units, and what its members took before the last did."""
+
+    amount: int
+    before_last: int
+
+
+def campaigns_taken(applied: Iterable[Applied], rulebook: Rulebook, currency: str) -> dict[int, CampaignTaken]:
+    """Return what promotions that apply take from the budgets of their campaigns, by campaign id.
+
+    They take in the order of ``CampaignSharing``: discounts as they apply, then loyalty promotions by code, those that
+    always apply last.
+    """
+    taken: dict[int, CampaignTaken] = {}
+    for each in sorted(applied, key=_order_of_taking):
+        campaign = campaign_with_budget(each.promotion, rulebook)
+        if campaign is not None:
+            before = taken[campaign.id].amount if campaign.id in taken else 0
+            taken[campaign.id] = CampaignTaken(before + money_given(each.saving, currency), before)
+    return taken
+
+
+def _order_of_taking(applied: Applied) -> tuple[bool, bool, str]:
+    promotion = applied.promotion
+    if promotion.is_discount:
+        return (False, False, "")
+    return (True, promotion.always_apply, promotion.code)
 
 
 def money_given(saving: Fraction, currency: str) -> int:

@@ -9,6 +9,7 @@ from consumers.services.account import account_lock, rulebook_version_advance
 from consumers.services.upsert import history_record
 from promotions.exceptions import PromotionNotFound
 from promotions.models import Promotion, PromotionVersion, StatusEvent
+from promotions.services.promotion.campaign_budget import budgets_follow
 from promotions.services.promotion.change import Change
 from promotions.services.promotion.references import INSERT_BATCH, references_write
 from promotions.services.promotion.values import promotion_definition
@@ -47,6 +48,7 @@ def changes_write(account: Account, changes: Sequence[Change], author: Author, a
             versions.append(_next_version(change.promotion, author, at))
     _insert([change.promotion for change in changes if change.before is None], author, at)
     _update([change.promotion for change in changes if change.before is not None], author, at)
+    budgets_follow(changes)
     if versions:
         PromotionVersion.objects.bulk_create(versions, batch_size=INSERT_BATCH)
     references_write(changes)

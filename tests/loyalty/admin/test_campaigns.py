@@ -233,6 +233,42 @@ def test_campaigns_have_a_file_of_their_own(office: Office) -> None:
     assert Campaign.objects.get(account=office.account, code="easter").owner == "Ada"
 
 
+def test_the_form_of_a_campaign_has_its_budget_and_says_what_is_used(office: Office) -> None:
+    values = {"code": "summer", "name": "Summer", "owner": "Ada", "description": ""}
+    budget = {"total_budget": "10", "total_budget_when_short": "honour"}
+    assert office.post(f"{CAMPAIGN}_change", campaign().pk, **values, **budget).status_code == 302
+    assert campaign().budget == {"amount": "10.00", "when_short": "honour"}
+    Campaign.objects.filter(code="summer").update(budget_used=400)
+    page = office.page(f"{CAMPAIGN}_change", campaign().pk).content.decode()
+    assert "Used: 4.00 GBP. Left: 6.00 GBP." in page
+    assert "10.00 GBP, 4.00 GBP used" in office.page(f"{CAMPAIGN}_changelist").content.decode()
+    assert office.post(f"{CAMPAIGN}_change", campaign().pk, **values).status_code == 302
+    assert campaign().budget is None
+
+
+def test_a_budget_that_the_service_refuses_is_said_at_its_field(office: Office) -> None:
+    values = {"code": "summer", "name": "Summer", "owner": "Ada", "description": ""}
+    page = office.post(f"{CAMPAIGN}_change", campaign().pk, **values, total_budget="10.001")
+    assert list(page.context["adminform"].form.errors) == ["total_budget"]
+    Promotion.objects.filter(code="ice").update(currency="EUR")
+    page = office.post(f"{CAMPAIGN}_change", campaign().pk, **values, total_budget="10")
+    assert list(page.context["adminform"].form.errors) == ["total_budget"]
+    assert "another currency: ice." in page.content.decode()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_campaigns_budget_goes_through_a_file(office: Office, kind: str) -> None:
+    budget = {"amount": "10.00", "when_short": "cut"}
+    confirm(office, CAMPAIGN, 'code,budget\nsummer,"{""amount"": ""10"", ""when_short"": ""cut""}"\n')
+    assert (campaign().budget, campaign().budget_amount) == (budget, 1000)
+    content = export(office, CAMPAIGN, kind)
+    assert preview(office, CAMPAIGN, content, kind).context["result"].unchanged == 1
+    confirm(office, CAMPAIGN, "code,name\nsummer,Summer days\n")
+    assert campaign().budget == budget
+    page = preview(office, CAMPAIGN, 'code,budget\nsummer,"{""amount"": ""ten""}"\n')
+    assert problem_texts(page) == ["Row 2, budget.amount: Must be a number such as 12.50."]
+
+
 def test_offers_say_who_pays_in_form_and_file(office: Office) -> None:
     values = {"code": "o", "name": "Coffee", "kind": "personalised", "benefit": "amount", "value": "5", **PARTY}
     assert office.post("loyalty_offer_add", **values, ledger_class="9").status_code == 302

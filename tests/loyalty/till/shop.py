@@ -14,7 +14,8 @@ from consumers.models import Account, ApiKey, Card, Consumer, Membership, Site
 from loyalty.models import Offer
 from loyalty.services.promotion import loyalty_promotion_save
 from loyalty.services.rewards.voucher import voucher_rows
-from promotions.models import Product, Promotion
+from promotions.models import Campaign, Product, Promotion
+from promotions.services.campaign import CampaignValues, campaigns_save
 from promotions.services.discount import DiscountValues, discount_save
 from promotions.services.personalized.lists import personalized_list_push
 from promotions.services.personalized.promotion import PersonalizedPromotionValues, personalized_promotions_save
@@ -115,7 +116,10 @@ class Shop:
 
     def promotion(self, code: str, *, outcome: Json = None, kind: str = "fixed_points", **values: Json) -> Promotion:
         """Create a published loyalty promotion; keywords that are not its fields are its eligibility's."""
-        fields = ("starts_at", "ends_at", "draft", "currency", "budget", "customer_budget", "funding", "ledger_class")
+        fields = (
+            *("starts_at", "ends_at", "draft", "currency", "budget", "customer_budget"),
+            *("campaign", "funding", "ledger_class"),
+        )
         own = {name: values.pop(name) for name in fields if name in values}
         row = PromotionValues(
             code=code,
@@ -140,6 +144,12 @@ class Shop:
         )
         promotion, _ = discount_save(account=self.account, values=row, author=Author(label="test"), at=BEGAN)
         return promotion
+
+    def campaign(self, code: str, amount: str, when_short: str = "refuse") -> Campaign:
+        """Create or change a campaign with a budget."""
+        values = CampaignValues(code=code, name=f"Campaign {code}", budget={"amount": amount, "when_short": when_short})
+        campaigns_save(account_id=self.account.pk, rows=[values], author=Author(label="test"), at=BEGAN)
+        return Campaign.objects.get(account=self.account, code=code)
 
     def offer(self, code: str, **values: Json) -> Offer:
         """Create an offer, of 1.00 off unless ``values`` say otherwise."""
