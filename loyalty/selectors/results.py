@@ -252,14 +252,15 @@ def results_ranked(*, account_id: int, period: ResultsPeriod, campaign: str = ""
 def promotions_with_results(promotions: "QuerySet[Any]") -> "QuerySet[Any]":
     """Return promotions with ``results_cost`` and ``results_sales`` of all days; None where nothing was sold."""
     amount = DecimalField(max_digits=30, decimal_places=6)
-    millions = Value(1_000_000, output_field=amount)
-    expected = ExpressionWrapper(F("points_value") * F("expected_redemption") / Value(100), output_field=amount)
+    # Multiplied, never divided: SQLite divides whole numbers to whole numbers.
+    millionth, percent = (Value(factor, output_field=amount) for factor in (_MILLIONTH, Decimal("0.01")))
+    expected = ExpressionWrapper(F("points_value") * F("expected_redemption") * percent, output_field=amount)
     cost = ExpressionWrapper(F("discount") + F("vouchers_discount") + expected, output_field=amount)
     model = PromotionMonthTotal if _months_are_summed() else PromotionDayResult
     rows = model._default_manager.filter(promotion=OuterRef("pk")).order_by().values("promotion")
 
     def total(value: Any) -> Subquery:
-        in_money = ExpressionWrapper(Sum(value, output_field=amount) / millions, output_field=amount)
+        in_money = ExpressionWrapper(Sum(value, output_field=amount) * millionth, output_field=amount)
         return Subquery(rows.annotate(total=in_money).values("total"), output_field=amount)
 
     annotated: QuerySet[Any] = promotions.annotate(results_cost=total(cost), results_sales=total(F("promoted_sales")))
