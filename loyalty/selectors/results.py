@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from django.db.models import (
+    Case,
     DecimalField,
     Exists,
     ExpressionWrapper,
@@ -18,6 +19,7 @@ from django.db.models import (
     Subquery,
     Sum,
     Value,
+    When,
 )
 from django.db.models.functions import TruncMonth, TruncWeek
 
@@ -256,12 +258,22 @@ def promotions_with_results(promotions: "QuerySet[Any]") -> "QuerySet[Any]":
     millionth, percent = (Value(factor, output_field=amount) for factor in (_MILLIONTH, Decimal("0.01")))
     expected = ExpressionWrapper(F("points_value") * F("expected_redemption") * percent, output_field=amount)
     cost = ExpressionWrapper(F("discount") + F("vouchers_discount") + expected, output_field=amount)
-    model = PromotionMonthTotal if _months_are_summed() else PromotionDayResult
-    rows = model._default_manager.filter(promotion=OuterRef("pk")).order_by().values("promotion")
 
-    def total(value: Any) -> Subquery:
+    def total(value: Any) -> Case:
         in_money = ExpressionWrapper(Sum(value, output_field=amount) * millionth, output_field=amount)
-        return Subquery(rows.annotate(total=in_money).values("total"), output_field=amount)
+        by_days, by_months = (
+            Subquery(
+                model._default_manager.filter(promotion=OuterRef("pk"))
+                .order_by()
+                .values("promotion")
+                .annotate(total=in_money)
+                .values("total"),
+                output_field=amount,
+            )
+            for model in (PromotionDayResult, PromotionMonthTotal)
+        )
+        # In the statement of the list, which needs no other.
+        return Case(When(Exists(_marks_behind()), then=by_days), default=by_months, output_field=amount)
 
     annotated: QuerySet[Any] = promotions.annotate(results_cost=total(cost), results_sales=total(F("promoted_sales")))
     return annotated
@@ -305,7 +317,11 @@ def _long_sums(period: ResultsPeriod, key: str, **of: object) -> dict[Any, _Pair
 
 def _months_are_summed() -> bool:
     """Return whether the months have all that is counted: not from an upgrade to the first run of the task after it."""
-    return not ResultsMark.objects.filter(Q(summed_to=None) | ~Q(summed_to=F("counted_to"))).exists()
+    return not _marks_behind().exists()
+
+
+def _marks_behind() -> "QuerySet[ResultsMark]":
+    return ResultsMark.objects.filter(Q(summed_to=None) | ~Q(summed_to=F("counted_to")))
 
 
 def _add_sums(sums: dict[Any, _Pair], others: Mapping[Any, _Pair]) -> None:
