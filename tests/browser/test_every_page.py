@@ -256,6 +256,16 @@ def test_the_navigation_is_accessible_in_dark_mode(whole_desk: Desk, key: str) -
     assert whole_desk.accessibility_faults(*COLOURS) == []
 
 
+@pytest.mark.parametrize("key", ["promotion_results", "campaign_results"])
+def test_tables_of_results_are_whole_on_a_phone(whole_desk: Desk, key: str) -> None:
+    visit(whole_desk, next(page for page in VISIBLE if page.key == key), PHONE)
+    frames = whole_desk.page.locator(".results-frame")
+    expect(frames.first).to_be_visible()
+    heights = frames.evaluate_all("frames => frames.map(frame => getComputedStyle(frame).maxHeight)")
+    assert set(heights) == {"none"}, "a frame with a height of its own cuts cards"
+    assert frames.evaluate_all("frames => frames.some(frame => frame.scrollHeight > frame.clientHeight)") is False
+
+
 def test_pages_left_out_are_shown_elsewhere_or_are_no_html(whole_desk: Desk) -> None:
     account, client = whole_desk.office.account, whole_desk.office.client
     addresses = {address_of(page, account) for page in VISIBLE}
