@@ -10,9 +10,11 @@ import pytest
 from django.apps import apps
 from django.db.models import CharField, Value
 from django.db.models.functions import Concat, Left
+from django.utils import timezone
 from playwright.sync_api import BrowserContext, ViewportSize, expect
 from playwright.sync_api import Page as Tab
 
+from loyalty.services.results.count import results_count
 from tests.browser.conftest import BLOCKED, Desk, Scenery, logged_in, new_account
 from tests.config.admin.pages import PAGES, A, Page, address_of, is_about_a_row
 from tests.config.admin.scene import make_scene
@@ -117,6 +119,7 @@ def whole_account() -> Scenery:
     """Build an account that has a row for every page, with very long words in every free text."""
     scene = make_scene()
     scene.visited_by(A)
+    results_count(clock=timezone.now)
     for model in apps.get_models():
         if model._meta.app_label in ("consumers", "promotions", "loyalty"):
             for column in model._meta.concrete_fields:
