@@ -7,7 +7,8 @@ from decimal import Decimal
 
 from django.utils.formats import date_format
 
-from loyalty.selectors.results import ResultRow, ResultsBy, monday_of
+from loyalty.result_periods import monday_of
+from loyalty.selectors.results import ResultRow, ResultsBy
 
 MAX_DAYS_CHARTED = 92
 """A longer period is shown by week."""
