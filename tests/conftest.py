@@ -134,7 +134,7 @@ def chromium() -> Iterator[Browser]:
     assert program, "The browser's tests need Chromium: make browser"
     with sync_playwright() as playwright:
         # A container has no user namespaces for the sandbox; only the project's own pages are opened.
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--process-per-site"])
         yield browser
         browser.close()
 

@@ -156,7 +156,7 @@ def logged_in(page: Page, home: str, build: Callable[[], Scenery]) -> Iterator[D
     page.on("pageerror", on_error)
     page.context.on("request", on_request)
     yield desk
-    page.goto("about:blank")
+    page.goto(f"{home}/healthz")
     page.remove_listener("console", on_console)
     page.remove_listener("pageerror", on_error)
     page.context.remove_listener("request", on_request)

@@ -1,6 +1,7 @@
 """Open every admin page in a real browser: light, dark, on a phone, empty, with errors and with very long texts.
 
-Opening a page takes longer than most of what is asked of it: one visit asks for all that the same rows can show.
+Opening a page takes longer than most of what is asked of it: one visit asks for all that the same rows can show. Their
+free texts are very long words, which are accessible as shorter ones are, and wider.
 """
 
 from collections.abc import Iterator
@@ -9,9 +10,11 @@ import pytest
 from django.apps import apps
 from django.db.models import CharField, Value
 from django.db.models.functions import Concat, Left
+from django.utils import timezone
 from playwright.sync_api import BrowserContext, ViewportSize, expect
 from playwright.sync_api import Page as Tab
 
+from loyalty.services.results.count import results_count
 from tests.browser.conftest import BLOCKED, Desk, Scenery, logged_in, new_account
 from tests.config.admin.pages import PAGES, A, Page, address_of, is_about_a_row
 from tests.config.admin.scene import make_scene
@@ -108,20 +111,15 @@ def each(pages: list[Page]) -> pytest.MarkDecorator:
 # --- the accounts and the checks --------------------------------------------------------------------------------------
 
 
-def whole_account() -> Scenery:
-    """Build an account that has a row for every page."""
-    scene = make_scene()
-    scene.visited_by(A)
-    return scene.account, scene.users[A], scene.sessions[A]
-
-
 FREE_TEXT_COLUMNS = ("name", "first_name", "last_name", "description", "subject", "title", "town", "category")
 """Columns that hold free text."""
 
 
-def wordy_account() -> Scenery:
+def whole_account() -> Scenery:
     """Build an account that has a row for every page, with very long words in every free text."""
-    built = whole_account()
+    scene = make_scene()
+    scene.visited_by(A)
+    results_count(clock=timezone.now)
     for model in apps.get_models():
         if model._meta.app_label in ("consumers", "promotions", "loyalty"):
             for column in model._meta.concrete_fields:
@@ -129,7 +127,7 @@ def wordy_account() -> Scenery:
                     # What it was comes first: some names are unique, and some rows are known by theirs.
                     words = Left(Concat(column.name, Value(LONG)), column.max_length or 200)
                     model._default_manager.update(**{column.name: words})
-    return built
+    return scene.account, scene.users[A], scene.sessions[A]
 
 
 @pytest.fixture(scope="module")
@@ -143,15 +141,8 @@ def tab(browser_session: BrowserContext) -> Iterator[Tab]:
 
 @pytest.fixture
 def whole_desk(tab: Tab, live_server: object, transactional_db: None) -> Iterator[Desk]:
-    """Log an administrator in to an account that has a row for every page."""
+    """Log an administrator in to an account that has a row, with very long words, for every page."""
     with logged_in(tab, str(live_server), whole_account) as desk:
-        yield desk
-
-
-@pytest.fixture
-def wordy_desk(tab: Tab, live_server: object, transactional_db: None) -> Iterator[Desk]:
-    """Log an administrator in to an account with very long words."""
-    with logged_in(tab, str(live_server), wordy_account) as desk:
         yield desk
 
 
@@ -250,7 +241,7 @@ def blank_form_problems(desk: Desk, page: Page) -> list[str]:
 
 
 @each(VISIBLE)
-def test_a_page_and_the_errors_of_its_form_are_accessible_in_both_modes_and_on_a_phone(
+def test_a_page_with_long_texts_and_the_errors_of_its_form_are_accessible_in_both_modes_and_on_a_phone(
     whole_desk: Desk, page: Page
 ) -> None:
     visit(whole_desk, page, SCREEN)
@@ -268,10 +259,14 @@ def test_the_navigation_is_accessible_in_dark_mode(whole_desk: Desk, key: str) -
     assert whole_desk.accessibility_faults(*COLOURS) == []
 
 
-@each(VISIBLE)
-def test_long_texts_do_not_widen_a_page(wordy_desk: Desk, page: Page) -> None:
-    visit(wordy_desk, page, PHONE)
-    assert width_problems(wordy_desk) == []
+@pytest.mark.parametrize("key", ["promotion_results", "campaign_results"])
+def test_tables_of_results_are_whole_on_a_phone(whole_desk: Desk, key: str) -> None:
+    visit(whole_desk, next(page for page in VISIBLE if page.key == key), PHONE)
+    frames = whole_desk.page.locator(".results-frame")
+    expect(frames.first).to_be_visible()
+    heights = frames.evaluate_all("frames => frames.map(frame => getComputedStyle(frame).maxHeight)")
+    assert set(heights) == {"none"}, "a frame with a height of its own cuts cards"
+    assert frames.evaluate_all("frames => frames.some(frame => frame.scrollHeight > frame.clientHeight)") is False
 
 
 def test_pages_left_out_are_shown_elsewhere_or_are_no_html(whole_desk: Desk) -> None:

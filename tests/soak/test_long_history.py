@@ -117,7 +117,7 @@ def make_history(shop: Shop) -> None:
         (_BALANCES, {}),
     ):
         _run_for_all_sales(sql, {**names, **own})
-    Promotion.objects.filter(pk=ten.pk).update(redemptions=SALES // 2)
+    Promotion.objects.filter(pk=ten.pk).update(redemptions=SALES // 2, budget_used=SALES // 2 * 10)
     Promotion.objects.filter(pk=gift.pk).update(redemptions=SALES // 10)
     Offer.objects.update(issued=SALES // 10)
 
@@ -150,6 +150,7 @@ FAULTS: dict[str, Callable[[], int]] = {
     "points balance": lambda: Consumer.objects.filter(consumer_id="h7").update(points_balance=F("points_balance") + 1),
     "points": lambda: Transaction.objects.filter(pk=FIRST_ID + 8).update(base_points=F("base_points") + 1),
     "redemptions": lambda: Promotion.objects.filter(code="ten").update(redemptions=F("redemptions") - 1),
+    "budget used": lambda: Promotion.objects.filter(code="ten").update(budget_used=F("budget_used") + 1),
     "redemptions by consumer": lambda: PromotionUsage.objects.filter(consumer__consumer_id="h2").update(redemptions=1),
     "vouchers issued": lambda: Offer.objects.update(issued=F("issued") - 1),
     "state of a voucher": lambda: Voucher.objects.filter(code="CODE0").update(status="issued"),

@@ -1,6 +1,7 @@
 """Tills sell and take back while runs count, each in a thread and a connection of its own."""
 
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from time import sleep
 
 import pytest
@@ -40,9 +41,10 @@ def sell_and_take_back(shop: Shop, till: int) -> None:
         connections.close_all()
 
 
-def count_often(stops: list[bool]) -> None:
+def count_often(stop: Event) -> None:
+    """Count, and wait a moment in which a till takes its turn: without it the tills wait for whole seconds."""
     try:
-        while not stops:
+        while not stop.wait(0.01):
             results_count(clock=database_now, batch_size=2)
     finally:
         connections.close_all()
@@ -55,13 +57,13 @@ def test_what_tills_sell_and_take_back_while_runs_count_is_counted_once() -> Non
     shop.discount("d", make_set(products=["TEA"]), value="10")
     shop.promotion("p", outcome={"points": 5})
     shop.client.handler.load_middleware()
-    stops: list[bool] = []
+    stop = Event()
     with ThreadPoolExecutor(TILLS + 2) as pool:
-        runs = [pool.submit(count_often, stops) for _ in range(2)]
+        runs = [pool.submit(count_often, stop) for _ in range(2)]
         tills = [pool.submit(sell_and_take_back, shop, till) for till in range(TILLS)]
         for till in tills:
             till.result()
-        stops.append(True)
+        stop.set()
         for run in runs:
             run.result()
     results_count(clock=database_now)
