@@ -44,7 +44,7 @@ class Server:
 
     def cpu(self) -> float:
         """CPU seconds that its processes have used so far."""
-        return sum(_cpu(pid) for pid in self._pids())
+        return sum(process_cpu(pid) for pid in self._pids())
 
     def memory(self) -> float:
         """Megabytes that its processes hold; a page that several share is divided between them."""
@@ -59,7 +59,8 @@ class Server:
         return pids
 
 
-def _cpu(pid: int) -> float:
+def process_cpu(pid: int) -> float:
+    """CPU seconds that a process has used so far; 0 for a process that is gone or on another machine."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except FileNotFoundError:

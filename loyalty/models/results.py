@@ -119,6 +119,26 @@ class PromotionMonthResult(ResultFigures):
         return f"{self.promotion} at {self.site} in {self.month:%Y-%m}"
 
 
+class PromotionMonthTotal(ResultFigures):
+    """The results of a promotion's version in a month, at all sites: what totals of long periods are read from.
+
+    A month in which the expected redemption changed has a row for each figure.
+    """
+
+    month = models.DateField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=("promotion", "month", "version", "expected_redemption"), name="result_once_per_month"
+            )
+        ]
+        indexes = [models.Index(fields=("account", "month"), name="result_by_account_and_month")]
+
+    def __str__(self) -> str:
+        return f"{self.promotion} in {self.month:%Y-%m}"
+
+
 class PromotionDayConsumers(models.Model):
     """Who redeemed a promotion on a local day.
 
@@ -138,15 +158,56 @@ class PromotionDayConsumers(models.Model):
         return f"{self.promotion}: {self.count} on {self.day}"
 
 
+class PromotionMonthConsumers(models.Model):
+    """Who redeemed a promotion in a month that is over: the days' bitmaps, merged.
+
+    A month without a row is read from its days.
+    """
+
+    promotion = models.ForeignKey(Promotion, on_delete=models.PROTECT, related_name="+", db_index=False)
+    month = models.DateField()
+    count = models.PositiveIntegerField()
+    consumers = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=("promotion", "month"), name="result_consumers_once_per_month")]
+
+    def __str__(self) -> str:
+        return f"{self.promotion}: {self.count} in {self.month:%Y-%m}"
+
+
+class PromotionWeekConsumers(models.Model):
+    """How many redeemed a promotion in a week that is over; ``week`` is its Monday.
+
+    A week without a row is read from its days.
+    """
+
+    promotion = models.ForeignKey(Promotion, on_delete=models.PROTECT, related_name="+", db_index=False)
+    week = models.DateField()
+    count = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=("promotion", "week"), name="result_consumers_once_per_week")]
+
+    def __str__(self) -> str:
+        return f"{self.promotion}: {self.count} in the week of {self.week}"
+
+
 class ResultsMark(models.Model):
     """How far sales and returns are counted: every id up to ``counted_to`` that is not in a gap.
 
     A run holds the lock on this row; it moves in the transaction that adds to the results. ``as_of`` is the moment up
     to which everything committed is in them.
+
+    ``summed_to`` is how far months are added up: it differs from ``counted_to`` only where results were counted by a
+    version that did not have them, and then the next run adds them up again. ``merged_to`` is the day up to which
+    consumers of weeks and months are merged; the sales' mark has it for both.
     """
 
     source = models.CharField(max_length=8, choices=ResultsSource.choices, primary_key=True)
     counted_to = models.BigIntegerField(default=0)
+    summed_to = models.BigIntegerField(null=True)
+    merged_to = models.DateField(null=True)
     as_of = models.DateTimeField(null=True)
 
     def __str__(self) -> str:

@@ -7,24 +7,42 @@ from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from typing import Any
 
-from django.db.models import DecimalField, ExpressionWrapper, F, OuterRef, QuerySet, Subquery, Sum, Value
-from pyroaring import BitMap64
+from django.db.models import (
+    Case,
+    DecimalField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+    When,
+)
+from django.db.models.functions import TruncMonth, TruncWeek
 
 from consumers.models import Site
 from loyalty.choices import ResultsSource
 from loyalty.models import (
     PromotionDayConsumers,
     PromotionDayResult,
+    PromotionMonthConsumers,
     PromotionMonthResult,
+    PromotionMonthTotal,
     PromotionResult,
+    PromotionWeekConsumers,
     ResultsMark,
 )
 from loyalty.models.results import AMOUNTS, COLUMNS, COUNTS
+from loyalty.result_periods import consumers_merged, monday_of, next_month
 from promotions.engine.money import minor_unit
 from promotions.models import Promotion, PromotionVersion
 
 _MILLIONTH = Decimal("0.000001")
 _DAY = timedelta(days=1)
+_TO_SUNDAY = timedelta(days=6)
 
 
 class ResultsBy(StrEnum):
@@ -51,31 +69,41 @@ class ResultsPeriod:
             rows = rows.filter(**{f"{name}__lte": self.last})
         return rows
 
+    def weeks(self, rows: "QuerySet[Any]") -> "QuerySet[Any]":
+        """Return the rows of the whole weeks of the period, which are named by their Mondays in ``week``."""
+        if self.first is not None:
+            rows = rows.filter(week__gte=self.first)
+        if self.last is not None:
+            rows = rows.filter(week__lte=self.last - _TO_SUNDAY)
+        return rows
+
     @property
     def months(self) -> "ResultsPeriod":
         """Return the first days of the first and last whole months of the period."""
         first, last = self.first, self.last
         if first is not None and first.day > 1:
-            first = _next_month(first)
+            first = next_month(first)
         if last is not None:
             last = last.replace(day=1) if (last + _DAY).day == 1 else _previous_month(last)
         return ResultsPeriod(first=first, last=last)
 
     @property
+    def has_months(self) -> bool:
+        """Return whether there may be whole months in the period."""
+        first, last = self.months.first, self.months.last
+        return first is None or last is None or first <= last
+
+    @property
     def ends(self) -> "Iterator[ResultsPeriod]":
         """Yield the days of the period that are in none of its whole months."""
         months = self.months
-        if months.first is not None and months.last is not None and months.first > months.last:
+        if not self.has_months:
             yield self
             return
         if self.first is not None and months.first is not None and self.first < months.first:
             yield ResultsPeriod(first=self.first, last=months.first - _DAY)
-        if self.last is not None and months.last is not None and _next_month(months.last) <= self.last:
-            yield ResultsPeriod(first=_next_month(months.last), last=self.last)
-
-
-def _next_month(day: date) -> date:
-    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+        if self.last is not None and months.last is not None and next_month(months.last) <= self.last:
+            yield ResultsPeriod(first=next_month(months.last), last=self.last)
 
 
 def _previous_month(day: date) -> date:
@@ -171,21 +199,19 @@ def results_of(
         by: what the rows are by; without, there are none.
         versions_with_codes: rows by version are named by the promotion's code too.
     """
-    days = period.rows(PromotionDayResult.objects.filter(promotion_id__in=promotion_ids))
-    bitmaps = _Consumers(promotion_ids, period)
+    consumers = _Consumers(promotion_ids, period)
     rows: list[ResultRow] = []
     if by in (ResultsBy.DAY, ResultsBy.WEEK):
-        rows = _rows_by_day(days, bitmaps, is_by_week=by == ResultsBy.WEEK)
+        rows = _rows_by_day(promotion_ids, period, consumers, is_by_week=by == ResultsBy.WEEK)
     elif by == ResultsBy.SITE:
         rows = _rows_by_site(promotion_ids, period)
     elif by == ResultsBy.VERSION:
-        rows = _rows_by_version(days, with_codes=versions_with_codes)
-    if by in (ResultsBy.DAY, ResultsBy.WEEK, ResultsBy.VERSION):
-        sold, returned = _total(rows)
+        rows = _rows_by_version(promotion_ids, period, with_codes=versions_with_codes)
+    if by in (ResultsBy.WEEK, ResultsBy.VERSION) or (by == ResultsBy.DAY and not period.has_months):
+        sold, returned = _total((row.sold, row.returned) for row in rows)
     else:
-        sums = _sums(days, "account_id")
-        sold, returned = _total(_row(key, figures) for key, figures in sums.items())
-    totals = ResultRow(key="", sold=sold, returned=returned, consumers=bitmaps.total)
+        sold, returned = _total(_long_sums(period, "account_id", promotion_id__in=promotion_ids).values())
+    totals = ResultRow(key="", sold=sold, returned=returned, consumers=consumers.total)
     return Results(as_of=results_as_of(), totals=totals, rows=rows)
 
 
@@ -193,12 +219,12 @@ def results_by_version(
     *, promotion_ids: Collection[int], period: ResultsPeriod
 ) -> dict[int, tuple[ResultFigures, ResultFigures]]:
     """Return the figures sold and returned of promotions of one currency, by the id of the version."""
-    return _sums(period.rows(PromotionDayResult.objects.filter(promotion_id__in=promotion_ids)), "version_id")
+    return _long_sums(period, "version_id", promotion_id__in=promotion_ids)
 
 
 def results_by_promotion(*, promotion_ids: Collection[int], period: ResultsPeriod) -> dict[int, ResultRow]:
     """Return the results of each of some promotions that has any in a period, by id; without consumers."""
-    sums = _sums(period.rows(PromotionDayResult.objects.filter(promotion_id__in=promotion_ids)), "promotion_id")
+    sums = _long_sums(period, "promotion_id", promotion_id__in=promotion_ids)
     return {promotion_id: _row(promotion_id, figures) for promotion_id, figures in sums.items()}
 
 
@@ -206,7 +232,7 @@ def results_rows(*, promotion_ids: Collection[int], period: ResultsPeriod, by: R
     """Return the rows by site or by version of promotions of one currency: ``results_of`` without the totals."""
     if by == ResultsBy.SITE:
         return _rows_by_site(promotion_ids, period)
-    return _rows_by_version(period.rows(PromotionDayResult.objects.filter(promotion_id__in=promotion_ids)))
+    return _rows_by_version(promotion_ids, period)
 
 
 def results_ranked(*, account_id: int, period: ResultsPeriod, campaign: str = "") -> list[RankedPromotion]:
@@ -215,10 +241,8 @@ def results_ranked(*, account_id: int, period: ResultsPeriod, campaign: str = ""
     Without consumers: to count different ones takes everybody's days. ``campaign`` is the code of the one whose members
     are ranked; blank: all.
     """
-    days = period.rows(PromotionDayResult.objects.filter(account_id=account_id))
-    if campaign:
-        days = days.filter(promotion__campaign__code=campaign)
-    sums = _sums(days, "promotion_id")
+    of: dict[str, object] = {"promotion__campaign__code": campaign} if campaign else {}
+    sums = _long_sums(period, "promotion_id", account_id=account_id, **of)
     promotions = Promotion.objects.in_bulk([int(key) for key in sums])
     ranked = [
         RankedPromotion(promotion=promotions[int(key)], result=_row(promotions[int(key)].code, figures))
@@ -230,14 +254,26 @@ def results_ranked(*, account_id: int, period: ResultsPeriod, campaign: str = ""
 def promotions_with_results(promotions: "QuerySet[Any]") -> "QuerySet[Any]":
     """Return promotions with ``results_cost`` and ``results_sales`` of all days; None where nothing was sold."""
     amount = DecimalField(max_digits=30, decimal_places=6)
-    millions = Value(1_000_000, output_field=amount)
-    expected = ExpressionWrapper(F("points_value") * F("expected_redemption") / Value(100), output_field=amount)
+    # Multiplied, never divided: SQLite divides whole numbers to whole numbers.
+    millionth, percent = (Value(factor, output_field=amount) for factor in (_MILLIONTH, Decimal("0.01")))
+    expected = ExpressionWrapper(F("points_value") * F("expected_redemption") * percent, output_field=amount)
     cost = ExpressionWrapper(F("discount") + F("vouchers_discount") + expected, output_field=amount)
-    days = PromotionDayResult.objects.filter(promotion=OuterRef("pk")).order_by().values("promotion")
 
-    def total(value: Any) -> Subquery:
-        in_money = ExpressionWrapper(Sum(value, output_field=amount) / millions, output_field=amount)
-        return Subquery(days.annotate(total=in_money).values("total"), output_field=amount)
+    def total(value: Any) -> Case:
+        in_money = ExpressionWrapper(Sum(value, output_field=amount) * millionth, output_field=amount)
+        by_days, by_months = (
+            Subquery(
+                model._default_manager.filter(promotion=OuterRef("pk"))
+                .order_by()
+                .values("promotion")
+                .annotate(total=in_money)
+                .values("total"),
+                output_field=amount,
+            )
+            for model in (PromotionDayResult, PromotionMonthTotal)
+        )
+        # In the statement of the list, which needs no other.
+        return Case(When(Exists(_marks_behind()), then=by_days), default=by_months, output_field=amount)
 
     annotated: QuerySet[Any] = promotions.annotate(results_cost=total(cost), results_sales=total(F("promoted_sales")))
     return annotated
@@ -263,6 +299,36 @@ def _sums(rows: "QuerySet[Any]", key: str) -> dict[Any, _Pair]:
     return sums
 
 
+def _long_sums(period: ResultsPeriod, key: str, **of: object) -> dict[Any, _Pair]:
+    """Return the figures of a period by the values of a column: whole months, and the days at the period's ends.
+
+    Args:
+        period: local days.
+        key: the column.
+        of: filters the rows: by account or promotions.
+    """
+    if not period.has_months or not _months_are_summed():
+        return _sums(period.rows(PromotionDayResult.objects.filter(**of)), key)
+    sums = _sums(period.months.rows(PromotionMonthTotal.objects.filter(**of), "month"), key)
+    for end in period.ends:
+        _add_sums(sums, _sums(end.rows(PromotionDayResult.objects.filter(**of)), key))
+    return sums
+
+
+def _months_are_summed() -> bool:
+    """Return whether the months have all that is counted: not from an upgrade to the first run of the task after it."""
+    return not _marks_behind().exists()
+
+
+def _marks_behind() -> "QuerySet[ResultsMark]":
+    return ResultsMark.objects.filter(Q(summed_to=None) | ~Q(summed_to=F("counted_to")))
+
+
+def _add_sums(sums: dict[Any, _Pair], others: Mapping[Any, _Pair]) -> None:
+    for key, pair in others.items():
+        sums[key] = _pair_sum(sums[key], pair) if key in sums else pair
+
+
 def _figures(row: Mapping[str, Any], prefix: str) -> ResultFigures:
     values: dict[str, Any] = {name: row[f"sum_{prefix}{name}"] for name in COUNTS}
     values |= {name: row[f"sum_{prefix}{name}"] * _MILLIONTH for name in AMOUNTS}
@@ -279,41 +345,38 @@ def _row(key: object, pair: _Pair, *, consumers: int | None = None) -> ResultRow
     return ResultRow(key=str(key), sold=pair[0], returned=pair[1], consumers=consumers)
 
 
-def _total(rows: Iterable[ResultRow]) -> _Pair:
+def _total(pairs: Iterable[_Pair]) -> _Pair:
     total = (ResultFigures(), ResultFigures())
-    for row in rows:
-        total = _pair_sum(total, (row.sold, row.returned))
+    for pair in pairs:
+        total = _pair_sum(total, pair)
     return total
 
 
-def monday_of(day: date) -> date:
-    """Return the Monday of a day's week."""
-    return day - timedelta(days=day.weekday())
-
-
-def _rows_by_day(days: "QuerySet[Any]", bitmaps: "_Consumers", *, is_by_week: bool) -> list[ResultRow]:
-    sums: dict[date, _Pair] = {}
-    for day, pair in _sums(days, "day").items():
-        key = monday_of(day) if is_by_week else day
-        sums[key] = _pair_sum(sums[key], pair) if key in sums else pair
-    counts = bitmaps.by_week if is_by_week else bitmaps.by_day
+def _rows_by_day(
+    promotion_ids: Collection[int], period: ResultsPeriod, consumers: "_Consumers", *, is_by_week: bool
+) -> list[ResultRow]:
+    days = period.rows(PromotionDayResult.objects.filter(promotion_id__in=promotion_ids))
+    if is_by_week:
+        sums, counts = _sums(days.annotate(week=TruncWeek("day")), "week"), consumers.by_week
+    else:
+        sums, counts = _sums(days, "day"), consumers.by_day
     return [_row(key, sums[key], consumers=counts.get(key, 0)) for key in sorted(sums)]
 
 
 def _rows_by_site(promotion_ids: Collection[int], period: ResultsPeriod) -> list[ResultRow]:
     """Return the rows by site: whole months as they are added up, and the days at the ends."""
     months = PromotionMonthResult.objects.filter(promotion_id__in=promotion_ids)
-    sums = _sums(period.months.rows(months, "month"), "site_id")
+    sums = _sums(period.months.rows(months, "month"), "site_id") if period.has_months else {}
     for end in period.ends:
-        rows = end.rows(PromotionResult.objects.filter(promotion_id__in=promotion_ids))
-        for site_id, pair in _sums(rows, "site_id").items():
-            sums[site_id] = _pair_sum(sums[site_id], pair) if site_id in sums else pair
+        _add_sums(sums, _sums(end.rows(PromotionResult.objects.filter(promotion_id__in=promotion_ids)), "site_id"))
     numbers = dict(Site.objects.filter(pk__in=sums).values_list("pk", "number"))
     return sorted((_row(numbers[site_id], pair) for site_id, pair in sums.items()), key=lambda row: row.key)
 
 
-def _rows_by_version(days: "QuerySet[Any]", *, with_codes: bool = False) -> list[ResultRow]:
-    sums = _sums(days, "version_id")
+def _rows_by_version(
+    promotion_ids: Collection[int], period: ResultsPeriod, *, with_codes: bool = False
+) -> list[ResultRow]:
+    sums = _long_sums(period, "version_id", promotion_id__in=promotion_ids)
     versions = PromotionVersion.objects.filter(pk__in=sums).order_by("promotion__code", "promotion__family", "number")
     return [
         _row(f"{code} {number}" if with_codes else number, sums[pk])
@@ -322,35 +385,50 @@ def _rows_by_version(days: "QuerySet[Any]", *, with_codes: bool = False) -> list
 
 
 class _Consumers:
-    """How many different consumers redeemed, in all and by period: the days' bitmaps are read once and merged."""
+    """How many different consumers redeemed, in all and by period.
+
+    Weeks and months that are over are merged already; where one is not, or not all of it is asked for, its days are.
+    Several promotions are merged from their days and months, as a consumer may have redeemed two of them.
+    """
 
     def __init__(self, promotion_ids: Collection[int], period: ResultsPeriod) -> None:
-        rows = period.rows(PromotionDayConsumers.objects.filter(promotion_id__in=promotion_ids))
-        self._days = [
-            (day, BitMap64.deserialize(bytes(stored))) for day, stored in rows.values_list("day", "consumers")
-        ]
+        self._period = period
+        self._has_several = len(promotion_ids) > 1
+        self._days = period.rows(PromotionDayConsumers.objects.filter(promotion_id__in=promotion_ids))
+        self._months = PromotionMonthConsumers.objects.filter(promotion_id__in=promotion_ids)
+        self._weeks = PromotionWeekConsumers.objects.filter(promotion_id__in=promotion_ids)
 
     @property
     def total(self) -> int:
         """How many in all."""
-        return len(_union(bitmap for _, bitmap in self._days))
+        days, merged = self._days, []
+        if self._period.has_months:
+            months = self._period.months.rows(self._months, "month")
+            merged = list(months.values_list("consumers", flat=True))
+            is_merged = Exists(months.filter(promotion=OuterRef("promotion"), month=OuterRef("in_month")))
+            days = days.annotate(in_month=TruncMonth("day")).filter(~is_merged)
+        return len(consumers_merged([*merged, *days.values_list("consumers", flat=True)]))
 
     @property
     def by_day(self) -> Mapping[date, int]:
         """How many by day."""
-        return self._by(lambda day: day)
+        if self._has_several:
+            return _counts(self._days, lambda day: day)
+        return dict(self._days.values_list("day", "count"))
 
     @property
     def by_week(self) -> Mapping[date, int]:
         """How many by the Monday of the week."""
-        return self._by(monday_of)
-
-    def _by(self, key: Callable[[date], date]) -> Mapping[date, int]:
-        bitmaps: dict[date, list[BitMap64]] = {}
-        for day, bitmap in self._days:
-            bitmaps.setdefault(key(day), []).append(bitmap)
-        return {day: len(_union(days)) for day, days in bitmaps.items()}
+        if self._has_several:
+            return _counts(self._days, monday_of)
+        weeks = self._period.weeks(self._weeks)
+        days = self._days.annotate(in_week=TruncWeek("day")).filter(~Exists(weeks.filter(week=OuterRef("in_week"))))
+        return {**_counts(days, monday_of), **dict(weeks.values_list("week", "count"))}
 
 
-def _union(bitmaps: Iterable[BitMap64]) -> BitMap64:
-    return BitMap64.union(BitMap64(), *bitmaps)
+def _counts(days: "QuerySet[PromotionDayConsumers]", key: Callable[[date], date]) -> Mapping[date, int]:
+    """Return how many different consumers some days have, by day or week."""
+    bitmaps: dict[date, list[bytes | memoryview]] = {}
+    for day, stored in days.values_list("day", "consumers"):
+        bitmaps.setdefault(key(day), []).append(stored)
+    return {day: len(consumers_merged(stored)) for day, stored in bitmaps.items()}

@@ -136,8 +136,13 @@ def results_cost_split(*, promotion_ids: Collection[int], period: ResultsPeriod)
     for version_id in sorted(results):
         sold, returned = results[version_id]
         by_version, by_offer = terms[version_id]
-        split.add((sold.cost - sold.vouchers_discount, returned.cost - returned.vouchers_discount), by_version)
-        split.add((sold.vouchers_discount, returned.vouchers_discount), by_offer.or_else(by_version))
+        by_vouchers = (sold.vouchers_discount, returned.vouchers_discount)
+        other = (sold.cost - by_vouchers[0], returned.cost - by_vouchers[1])
+        # Nobody is named for a part that is not there, unless there is no other.
+        if any(by_vouchers):
+            split.add(by_vouchers, by_offer.or_else(by_version))
+        if any(other) or not any(by_vouchers):
+            split.add(other, by_version)
     return split
 
 

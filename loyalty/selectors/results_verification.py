@@ -1,19 +1,22 @@
 """Count the results again, from other rows than the task does, and compare.
 
 The task takes what is left of a sale from the answers to its returns. This takes it from the applied promotions, the
-transaction's lines and the vouchers as they stand, one promotion at a time.
+transaction's lines and the vouchers as they stand, one promotion at a time. Whatever is kept of the rows to read long
+periods by is compared with them, row by row.
 """
 
 import json
+from calendar import monthrange
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 from django.db.models import Q, Sum
+from django.db.models.functions import TruncMonth
 from pyroaring import BitMap64
 
 from loyalty.choices import ResultsSource, VoucherStatus
@@ -21,8 +24,11 @@ from loyalty.models import (
     AppliedPromotion,
     PromotionDayConsumers,
     PromotionDayResult,
+    PromotionMonthConsumers,
     PromotionMonthResult,
+    PromotionMonthTotal,
     PromotionResult,
+    PromotionWeekConsumers,
     ResultsGap,
     ResultsMark,
     Reversal,
@@ -76,6 +82,30 @@ def results_differences() -> Iterator[Difference]:
         yield from recount.differences()
 
 
+@dataclass(frozen=True)
+class _Sums:
+    """A table of sums of the rows: what it calls a row, and what its rows are by."""
+
+    model: Any
+    label: str
+    keys: tuple[str, ...]
+
+    @property
+    def is_by_month(self) -> bool:
+        return "month" in self.keys
+
+
+_SUMS = (
+    _Sums(PromotionDayResult, "day", ("day", "version_id", "expected_redemption")),
+    _Sums(PromotionMonthResult, "month of a site", ("month", "site_id", "version_id", "expected_redemption")),
+    _Sums(PromotionMonthTotal, "month", ("month", "version_id", "expected_redemption")),
+)
+
+
+def _key(row: Mapping[str, Any], names: tuple[str, ...]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in names)
+
+
 class _Recount:
     """The results of one promotion, counted again."""
 
@@ -117,7 +147,9 @@ class _Recount:
                 have = stored[key][name] if key in stored else 0
                 if counted != have:
                     yield self._difference(name, f"version {key[0]}, site {key[1]}, {key[2]}", have, counted)
-        yield from self._sum_differences()
+        for sums in _SUMS:
+            yield from self._sum_differences(sums)
+        yield from self._merge_differences()
         if not self.moving:
             yield from self._consumer_differences()
 
@@ -125,26 +157,56 @@ class _Recount:
         rows = PromotionResult.objects.filter(promotion=self.promotion).values("version_id", "site_id", "day", *COLUMNS)
         return {(row["version_id"], row["site_id"], row["day"]): row for row in rows}
 
-    def _sum_differences(self) -> Iterator[Difference]:
-        sums = {name: Sum(name) for name in COLUMNS}
-        rows = PromotionResult.objects.filter(promotion=self.promotion).aggregate(**sums)
-        for model, label in ((PromotionDayResult, "days"), (PromotionMonthResult, "months")):
-            others = model.objects.filter(promotion=self.promotion).aggregate(**sums)
+    def _sum_differences(self, kept: "_Sums") -> Iterator[Difference]:
+        """Compare sums that are kept with the rows that they are of."""
+        rows = PromotionResult.objects.filter(promotion=self.promotion)
+        if kept.is_by_month:
+            rows = rows.annotate(month=TruncMonth("day"))
+        grouped = rows.order_by().values(*kept.keys).annotate(**{f"sum_{name}": Sum(name) for name in COLUMNS})
+        sums = {_key(row, kept.keys): {name: row[f"sum_{name}"] for name in COLUMNS} for row in grouped}
+        stored = {_key(row, kept.keys): row for row in kept.model.objects.filter(promotion=self.promotion).values()}
+        nothing = dict.fromkeys(COLUMNS, 0)
+        for key in sorted({*sums, *stored}, key=str):
+            have, added_up = stored.get(key, nothing), sums.get(key, nothing)
             for name in COLUMNS:
-                if rows[name] != others[name]:
-                    yield self._difference(name, f"all {label}", others[name] or 0, rows[name] or 0)
+                if have[name] != added_up[name]:
+                    yield self._difference(name, f"{kept.label} {' '.join(map(str, key))}", have[name], added_up[name])
 
     def _consumer_differences(self) -> Iterator[Difference]:
-        stored = {
-            day: set(BitMap64.deserialize(bytes(bitmap)))
-            for day, bitmap in PromotionDayConsumers.objects.filter(promotion=self.promotion).values_list(
-                "day", "consumers"
-            )
-        }
+        rows = PromotionDayConsumers.objects.filter(promotion=self.promotion)
+        stored = {row.day: set(BitMap64.deserialize(bytes(row.consumers))) for row in rows}
         for day in sorted({*stored, *self.consumers}):
             have, counted = stored.get(day, set()), self.consumers.get(day, set())
             if have != counted:
                 yield self._difference("consumers", str(day), len(have), len(counted))
+
+    def _merge_differences(self) -> Iterator[Difference]:
+        """Compare what is kept of consumers with their days: counts, weeks and months, as far as they are merged."""
+        merged_to = ResultsMark.objects.filter(pk=ResultsSource.SALES).values_list("merged_to", flat=True).first()
+        weeks: defaultdict[date, set[int]] = defaultdict(set)
+        months: defaultdict[date, set[int]] = defaultdict(set)
+        for row in PromotionDayConsumers.objects.filter(promotion=self.promotion):
+            day = set(BitMap64.deserialize(bytes(row.consumers)))
+            if row.count != len(day):
+                yield self._difference("consumers", f"count of {row.day}", row.count, len(day))
+            weeks[row.day - timedelta(days=row.day.weekday())] |= day
+            months[row.day.replace(day=1)] |= day
+        kept_weeks = PromotionWeekConsumers.objects.filter(promotion=self.promotion).values_list("week", "count")
+        kept_months = PromotionMonthConsumers.objects.filter(promotion=self.promotion)
+        have_weeks = dict(kept_weeks)
+        have_months = {row.month: (row.count, set(BitMap64.deserialize(bytes(row.consumers)))) for row in kept_months}
+        for week, ids in sorted(weeks.items()):
+            is_over = merged_to is not None and week + timedelta(days=6) <= merged_to
+            if (is_over or week in have_weeks) and have_weeks.get(week) != len(ids):
+                yield self._difference("consumers", f"week of {week}", have_weeks.get(week, 0), len(ids))
+        for month, ids in sorted(months.items()):
+            last = month.replace(day=monthrange(month.year, month.month)[1])
+            is_over = merged_to is not None and last <= merged_to
+            if (is_over or month in have_months) and have_months.get(month) != (len(ids), ids):
+                count, _ = have_months.get(month, (0, set()))
+                yield self._difference("consumers", f"month {month:%Y-%m}", count, len(ids))
+        for first in sorted({*have_weeks} - {*weeks}) + sorted({*have_months} - {*months}):
+            yield self._difference("consumers", f"from {first}", 1, 0)
 
     def _difference(self, figure: str, row: str, stored: int, history: int) -> Difference:
         return Difference(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple
 
-from django.db.models import Count, F, FloatField, QuerySet, Sum
+from django.db.models import Count, Exists, F, FloatField, OuterRef, QuerySet, Sum
 from django.db.models.functions import Cast
 
 from consumers.models import Account, Consumer, ConsumerGroup
@@ -64,9 +64,9 @@ def later_joiners_of(population: UpliftPopulation) -> int:
     group = ConsumerGroup.objects.filter(account_id=population.account_id, code=population.group).first()
     if group is None:
         return 0
-    frozen = UpliftMember.objects.filter(population=population).values("consumer_id")
-    joined = Consumer.groups.through.objects.filter(consumergroup_id=group.pk).exclude(consumer_id__in=frozen)
-    return joined.count()
+    # Not NOT IN: of a million members PostgreSQL would look through all for each.
+    listed = UpliftMember.objects.filter(population=population, consumer_id=OuterRef("consumer_id"))
+    return Consumer.groups.through.objects.filter(~Exists(listed), consumergroup_id=group.pk).count()
 
 
 def arm_judge(population: UpliftPopulation) -> Callable[[str], bool]:
@@ -141,43 +141,52 @@ class Arms(NamedTuple):
     control: ArmSums
 
 
-class PopulationSums(NamedTuple):
+class MetricSums(NamedTuple):
     """The sums of a metric over all members as assigned, and over those whom the promotion reached or would have."""
 
     assigned: Arms
     triggered: Arms
 
 
-def population_sums(*, population: UpliftPopulation) -> Mapping[UpliftMetric, PopulationSums]:
-    """Return the sums of each metric over the members measured so far, by arm, in one statement."""
+class PopulationSums(NamedTuple):
+    """The sums of each metric, and the share of the sales whose cost price was not known, from 0 to 1."""
+
+    metrics: Mapping[UpliftMetric, MetricSums]
+    uncosted_share: float
+
+
+def population_sums(*, population: UpliftPopulation) -> PopulationSums:
+    """Return the sums over the members measured so far, by arm, in one statement."""
     sums: dict[str, Sum] = {}
     for metric in UpliftMetric.values:
-        x, y = (Cast(F(name), FloatField()) / SCALE for name in (metric, f"{metric}_before"))
+        x, y = (Cast(F(name), FloatField()) for name in (metric, f"{metric}_before"))
         terms = {"x": x, "xx": x * x, "y": y, "yy": y * y, "xy": x * y}
         sums |= {f"{metric}_{name}": Sum(term) for name, term in terms.items()}
     members = UpliftMember.objects.filter(population=population, is_control__isnull=False, is_left_out=False)
+    sums["uncosted"] = Sum(Cast(F("uncosted_sales"), FloatField()))
     rows = members.values("is_control", "is_triggered").annotate(n=Count("pk"), **sums).order_by()
     rows_by_arm: dict[tuple[bool | None, bool], Mapping[str, Any]] = {
         (row["is_control"], row["is_triggered"]): row for row in rows
     }
-    return {metric: _sums_of(metric, rows_by_arm) for metric in UpliftMetric}
+    sales = sum(row[f"{UpliftMetric.SALES}_x"] for row in rows_by_arm.values())
+    uncosted = sum(row["uncosted"] for row in rows_by_arm.values())
+    return PopulationSums(
+        metrics={metric: _sums_of(metric, rows_by_arm) for metric in UpliftMetric},
+        uncosted_share=uncosted / sales if sales > 0 else 0.0,
+    )
 
 
-def _sums_of(metric: UpliftMetric, rows: Mapping[tuple[bool | None, bool], Mapping[str, Any]]) -> PopulationSums:
+def _sums_of(metric: UpliftMetric, rows: Mapping[tuple[bool | None, bool], Mapping[str, Any]]) -> MetricSums:
     def arm(*, is_control: bool, is_triggered: bool) -> ArmSums:
         row = rows.get((is_control, is_triggered))
         if row is None:
             return ArmSums()
-        return ArmSums(n=row["n"], **{name: row[f"{metric}_{name}"] for name in ("x", "xx", "y", "yy", "xy")})
+        # Divided here, not for each row.
+        return ArmSums(
+            n=row["n"], **{name: row[f"{metric}_{name}"] / SCALE ** len(name) for name in ("x", "xx", "y", "yy", "xy")}
+        )
 
     triggered = Arms(arm(is_control=False, is_triggered=True), arm(is_control=True, is_triggered=True))
     others = Arms(arm(is_control=False, is_triggered=False), arm(is_control=True, is_triggered=False))
     assigned = Arms(triggered.treated + others.treated, triggered.control + others.control)
-    return PopulationSums(assigned=assigned, triggered=triggered)
-
-
-def uncosted_share(*, population: UpliftPopulation) -> float:
-    """Return which share of the sales in the period had no known cost price, from 0 to 1."""
-    members = UpliftMember.objects.filter(population=population, is_left_out=False, sales__gt=0)
-    totals = members.aggregate(all_sales=Sum("sales"), uncosted=Sum("uncosted_sales"))
-    return float(totals["uncosted"]) / float(totals["all_sales"]) if totals["all_sales"] else 0.0
+    return MetricSums(assigned=assigned, triggered=triggered)

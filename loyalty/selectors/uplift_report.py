@@ -11,11 +11,10 @@ from loyalty.exceptions import NoControlGroup, NotMeasuredYet, NoUniversalHoldou
 from loyalty.models import UpliftPopulation
 from loyalty.selectors.universal_holdout import holdout_period
 from loyalty.selectors.uplift import (
-    PopulationSums,
+    MetricSums,
     population_of,
     population_sums,
     programme_population_of,
-    uncosted_share,
 )
 from loyalty.uplift.statistics import SampleRatio, sample_ratio
 from loyalty.uplift.verdict import Estimate, Verdict, days_more, estimate_arms, verdict_of
@@ -102,7 +101,7 @@ def _report(
     population: UpliftPopulation, *, at: datetime, planned_end: datetime | None, is_changed: bool
 ) -> UpliftReport:
     sums = population_sums(population=population)
-    treated, control = sums[UpliftMetric.CONTRIBUTION].assigned
+    treated, control = sums.metrics[UpliftMetric.CONTRIBUTION].assigned
     ratio = sample_ratio(treated=treated.n, control=control.n, control_share=float(population.percentage) / 100)
     is_over = population.measured_to is not None and population.measured_to <= at
     context = _Moment(
@@ -115,9 +114,9 @@ def _report(
     return UpliftReport(
         population=population,
         ratio=ratio,
-        metrics={metric: _metric_uplift(metric, sums[metric], context) for metric in UpliftMetric},
+        metrics={metric: _metric_uplift(metric, sums.metrics[metric], context) for metric in UpliftMetric},
         is_over=is_over,
-        uncosted_share=uncosted_share(population=population),
+        uncosted_share=sums.uncosted_share,
         is_changed=is_changed,
     )
 
@@ -133,7 +132,7 @@ class _Moment:
     is_planned_end: bool
 
 
-def _metric_uplift(metric: UpliftMetric, sums: PopulationSums, moment: _Moment) -> MetricUplift:
+def _metric_uplift(metric: UpliftMetric, sums: MetricSums, moment: _Moment) -> MetricUplift:
     # Planned are all members, also for the triggered: how many these will be is not known in advance.
     planned = max(moment.population.members, 1)
     assigned, triggered = (

@@ -35,6 +35,7 @@ BODY: dict[str, Any] = {
     "customer_limit_period": "promotion",
     "transaction_redemption_limit": 2,
     "always_apply": False,
+    "ignores_universal_holdout": False,
     "content": {
         "short_description": "Half price",
         "long_description": "<p>With two tees</p>",

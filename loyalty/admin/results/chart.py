@@ -7,12 +7,13 @@ from decimal import Decimal
 
 from django.utils.formats import date_format
 
-from loyalty.selectors.results import ResultRow, ResultsBy, monday_of
+from loyalty.result_periods import monday_of
+from loyalty.selectors.results import ResultRow, ResultsBy
 
 MAX_DAYS_CHARTED = 92
 """A longer period is shown by week."""
 
-MIN_BARS_STRETCHED = 14
+MIN_BARS_STRETCHED = 7
 """Fewer bars are drawn as wide as these many would be: a single day is no block."""
 
 BAR_WIDTH = 24

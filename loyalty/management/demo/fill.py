@@ -36,6 +36,7 @@ from loyalty.management.demo.programme import Planned
 from loyalty.management.demo.sales import Trade, returns, sales
 from loyalty.models import LedgerEntry, Offer, RedemptionMessage, Reversal, Transaction, Voucher
 from loyalty.selectors.rewards import voucher_is_valid
+from loyalty.selectors.uplift_report import has_control_group
 from loyalty.services.points.adjustment import points_adjust
 from loyalty.services.promotion import loyalty_promotion_save
 from loyalty.services.results.count import results_count
@@ -46,6 +47,7 @@ from loyalty.services.till.commit import transaction_commit
 from loyalty.services.till.profiling import PROFILER
 from loyalty.services.till.reversal import transaction_reverse
 from loyalty.services.till.sale import Sale
+from loyalty.services.uplift.population import population_freeze, populations_update
 from promotions.models import Campaign, PersonalizedPromotion, Product, Promotion
 from promotions.selectors.budget import budget_state
 from promotions.services.campaign import campaigns_save
@@ -61,6 +63,7 @@ ACCOUNT, SECOND_ACCOUNT = "demo", "demo-books"
 SALES, SECOND_SALES = 6000, 150
 BATCH_SIZE = 250
 DEMO = Author(label="demo")
+MAX_MEASURED_FOR = timedelta(minutes=1)
 SEND_DELAY = timedelta(seconds=2)
 """How long after a sale its till sends it."""
 
@@ -140,6 +143,7 @@ def demo_fill(*, at: datetime, bar: Bar) -> Demo:
     second = _bookshop(bar)
     statuses_sync(at=at)
     results_count(clock=database_now)
+    populations_update(clock=database_now, for_at_most=MAX_MEASURED_FOR)
     # This process ends before its thread would write what it measured.
     PROFILER.write()
     log_ins = _staff({account: STAFF, second: SECOND_STAFF})
@@ -168,13 +172,15 @@ def _shop(bar: Bar) -> tuple[Account, int]:
         ),
     )
     created_at = account.created_at.astimezone(account.zone)
+    consumers = shop.consumers(today=created_at.date())
     trade = Trade(
         zone=shop.TIME_ZONE,
         currency=shop.CURRENCY,
         currencies=shop.CURRENCIES,
         sites=shop.SITES,
         products=shop.products(),
-        consumers=shop.consumers(today=created_at.date()),
+        consumers=consumers,
+        effect=programme.effect_of_measured_promotion(consumers, made_at=created_at),
     )
     content = _Content(
         trade=trade,
@@ -318,6 +324,9 @@ def _promotions(account: Account, content: _Content, created_at: datetime) -> No
         stopped_at = plan.stopped_at(made_at=created_at)
         if stopped_at is not None and promotion.stopped_at is None:
             promotion_stop(promotion=promotion, author=DEMO, at=stopped_at)
+        if has_control_group(promotion) and not promotion.draft and promotion.starts_at <= created_at:
+            # As the task would have on the day; it does nothing where somebody has.
+            population_freeze(promotion=promotion, at=promotion.starts_at)
 
 
 def _promotion(

@@ -1,14 +1,18 @@
 """Harbour & Hearth's loyalty programme: its offers, and promotions of every type in every status."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 
+from consumers.services.consumer import ConsumerValues
 from loyalty.choices import Benefit, OfferKind
+from loyalty.management.demo.sales import Effect
 from loyalty.management.demo.shop import CURRENCY
 from loyalty.services.rewards.offer import OfferValues
 from promotions.choices import Family
+from promotions.engine.rulebook.promotion import ControlGroup
 from promotions.services.promotion.values import PromotionValues
 
 Document = dict[str, Any]
@@ -592,3 +596,25 @@ PROMOTIONS: tuple[Planned, ...] = (
         eligibility={"customer_rules": all_of(("groups", "is", "team")), "customer_redemption_limit": 1},
     ),
 )
+
+MEASURED_PROMOTION, WEEKEND = "double-weekend", (5, 6)
+"""The promotion whose control group shows a verdict: its members come more often on these weekdays."""
+
+EXTRA_VISITS = 0.06
+"""The share of all sales that these are."""
+
+
+def effect_of_measured_promotion(consumers: Sequence[ConsumerValues], *, made_at: datetime) -> Effect:
+    """Return what the promotion changes: the members of its group whom it does not hold out come more often."""
+    (planned,) = (planned for planned in PROMOTIONS if planned.code == MEASURED_PROMOTION)
+    values = planned.eligibility["control_group"]
+    control = ControlGroup(group=values["group"], percentage=Decimal(values["percentage"]))
+    treated = [
+        consumer
+        for consumer in consumers
+        if consumer.loyalty is not None
+        and control.group in consumer.groups
+        and not control.draws(planned.family, planned.code, consumer.consumer_id)
+    ]
+    since = planned.starts_at(made_at=made_at).date()
+    return Effect(consumers=treated, since=since, weekdays=WEEKEND, share=EXTRA_VISITS)

@@ -1,7 +1,7 @@
 """A year of sales like a shop's: regulars and strangers, mornings and weekends, small baskets and large."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -25,6 +25,19 @@ _QUANTITIES, _QUANTITY_WEIGHTS = (1, 2, 3, 4, 6), (78, 15, 4, 2, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Effect:
+    """What a promotion changes: ``share`` of all sales are visits that ``consumers`` make because of it.
+
+    They come on ``weekdays`` (0 is Monday), from the day ``since`` on.
+    """
+
+    consumers: Sequence[ConsumerValues]
+    since: date
+    weekdays: Collection[int]
+    share: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Trade:
     """What sales are generated from. ``currencies`` are those of sites that differ; SKUs end in numbers."""
 
@@ -34,6 +47,7 @@ class Trade:
     sites: Sequence[SiteValues]
     products: Sequence[ProductValues]
     consumers: Sequence[ConsumerValues]
+    effect: Effect | None = None
 
 
 def sales(trade: Trade, *, until: datetime, count: int) -> list[Sale]:
@@ -45,32 +59,51 @@ def sales(trade: Trade, *, until: datetime, count: int) -> list[Sale]:
     loyalty[0] = 60.0
     days = [until.date() - timedelta(days=back) for back in range(DAYS)]
     busy = [(1.4 if day.weekday() >= 5 else 1.0) * (1.3 - 0.6 * back / DAYS) for back, day in enumerate(days)]
+    effect = trade.effect
+    days_of_effect = [day for day in days if effect and day >= effect.since and day.weekday() in effect.weekdays]
+    extra = round(count * effect.share) if effect and effect.consumers and days_of_effect else 0
     generated: list[Sale] = []
-    while len(generated) < count:
+    while len(generated) < count - extra:
         (consumer,) = chance.choices(trade.consumers, loyalty)
         (day,) = chance.choices(days, busy)
-        site = _site(trade, consumer, chance)
-        at = _moment(day, site, trade, chance)
-        in_cafe = "Café" in shelves and site.number != WEB and chance.random() < 0.7
-        chosen = _cafe_visit(shelves, chance) if in_cafe else _errand(shelves, chance)
-        currency = trade.currencies.get(site.number, trade.currency)
-        shopper, card = _shopper(consumer, day, chance)
-        if at > until:
-            continue
-        generated.append(
-            Sale(
-                occurred_at=at,
-                site=site.number,
-                currency=currency,
-                source=chance.choice(("web", "app")) if site.number == WEB else "till",
-                payment_card_type=chance.choice(("visa", "visa", "mastercard", "amex", "")),
-                consumer=shopper,
-                loyalty_card=card,
-                lines=_sold(chosen, currency, chance),
-            )
-        )
+        generated += _visit(trade, consumer, day, shelves=shelves, until=until, chance=chance)
+    while effect and len(generated) < count:
+        consumer, day = chance.choice(effect.consumers), chance.choice(days_of_effect)
+        generated += _visit(trade, consumer, day, shelves=shelves, until=until, chance=chance)
     generated.sort(key=lambda sale: (sale.occurred_at, sale.site, sale.consumer, sale.loyalty_card))
     return [replace(sale, reference=f"D-{number:05}") for number, sale in enumerate(generated, start=1)]
+
+
+def _visit(
+    trade: Trade,
+    consumer: ConsumerValues,
+    day: date,
+    *,
+    shelves: "Mapping[str, _Shelf]",
+    until: datetime,
+    chance: random.Random,
+) -> list[Sale]:
+    """Return a consumer's sale on a day; none after ``until``."""
+    site = _site(trade, consumer, chance)
+    at = _moment(day, site, trade, chance)
+    in_cafe = "Café" in shelves and site.number != WEB and chance.random() < 0.7
+    chosen = _cafe_visit(shelves, chance) if in_cafe else _errand(shelves, chance)
+    currency = trade.currencies.get(site.number, trade.currency)
+    shopper, card = _shopper(consumer, day, chance)
+    if at > until:
+        return []
+    return [
+        Sale(
+            occurred_at=at,
+            site=site.number,
+            currency=currency,
+            source=chance.choice(("web", "app")) if site.number == WEB else "till",
+            payment_card_type=chance.choice(("visa", "visa", "mastercard", "amex", "")),
+            consumer=shopper,
+            loyalty_card=card,
+            lines=_sold(chosen, currency, chance),
+        )
+    ]
 
 
 def returns(sold: Sequence[Sale], *, until: datetime) -> list[ReversalRequest]:

@@ -8,12 +8,21 @@ runs at once count nothing twice. Tills are not held up: a batch reads their row
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from django.db import connection, transaction
+from django.db.models import F
 
 from loyalty.choices import ResultsSource
 from loyalty.models import ResultsMark, Reversal, Transaction
+from loyalty.result_periods import next_month
+from loyalty.services.results.consumers import (
+    MERGED_AFTER,
+    consumers_add,
+    consumers_merge,
+    consumers_merge_from,
+    consumers_unmerge,
+)
 from loyalty.services.results.expected_redemption import expected_redemptions, expected_redemptions_restate
 from loyalty.services.results.figures import (
     basket_figures,
@@ -25,6 +34,7 @@ from loyalty.services.results.figures import (
     without_issued,
 )
 from loyalty.services.results.gaps import gap_ids, gaps_add, gaps_close, gaps_forget, gaps_horizon, missing_ranges
+from loyalty.services.results.months import month_totals_rebuild
 from loyalty.services.results.named import Names, Vouchers
 from loyalty.services.results.readers import CountedBatch, CountedReturn, CountedSale, SaleRow, readers_call
 from loyalty.services.results.reading import returns_read, sales_after, sales_read
@@ -65,11 +75,17 @@ def results_count(
             if progress is None:
                 return counted  # Another run is at work.
             counted += progress.counted
-            if for_at_most is not None and time.monotonic() - began > for_at_most.total_seconds():
+            if _is_over(began, for_at_most):
                 return counted
             if not progress.is_more:
                 break
+    while _consumers_merge(clock) and not _is_over(began, for_at_most):
+        pass
     return counted
+
+
+def _is_over(began: float, for_at_most: timedelta | None) -> bool:
+    return for_at_most is not None and time.monotonic() - began > for_at_most.total_seconds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +98,9 @@ class _Progress:
 
 def _marks_make() -> None:
     if ResultsMark.objects.count() < len(ResultsSource):
-        ResultsMark.objects.bulk_create([ResultsMark(source=source) for source in ResultsSource], ignore_conflicts=True)
+        ResultsMark.objects.bulk_create(
+            [ResultsMark(source=source, summed_to=0) for source in ResultsSource], ignore_conflicts=True
+        )
 
 
 def _marks_lock() -> Mapping[str, ResultsMark] | None:
@@ -100,6 +118,7 @@ def _sales_count(clock: Callable[[], datetime], batch_size: int) -> _Progress | 
         if marks is None:
             return None
         mark, began, horizon = marks[ResultsSource.SALES], clock(), gaps_horizon()
+        _months_catch_up(marks)
         expected_redemptions_restate(at=began)
         batch = _Batch(gap_ids(source=ResultsSource.SALES, table=Transaction._meta.db_table, limit=batch_size))
         totals, names, counted = Totals(), Names(), 0
@@ -110,7 +129,7 @@ def _sales_count(clock: Callable[[], datetime], batch_size: int) -> _Progress | 
                 _sale_add(totals, sale, names, vouchers)
             readers_call(CountedBatch(sales=sales))
             counted += len(sales)
-        _totals_write(totals)
+        _totals_write(totals, merged_to=mark.merged_to)
         _mark_move(mark, batch, held=(), horizon=horizon, clock=clock)
         if not batch.is_full:
             ResultsMark.objects.filter(pk=mark.pk).update(as_of=began)
@@ -133,7 +152,7 @@ def _returns_count(clock: Callable[[], datetime], batch_size: int) -> _Progress 
         vouchers = Vouchers.read(code for counted in returns for code in _codes_back(counted))
         for counted in returns:
             _return_add(totals, counted, names, vouchers)
-        _totals_write(totals)
+        _totals_write(totals, merged_to=None)
         readers_call(CountedBatch(returns=returns))
         _mark_move(mark, batch, held=held, horizon=horizon, clock=clock)
         if not batch.is_full:
@@ -141,8 +160,37 @@ def _returns_count(clock: Callable[[], datetime], batch_size: int) -> _Progress 
         return _Progress(len(returns), batch.is_full and bool(returns))
 
 
-def _totals_write(totals: Totals) -> None:
+def _totals_write(totals: Totals, *, merged_to: date | None) -> None:
     totals_add(totals, expected_redemptions=expected_redemptions(totals.account_days))
+    consumers_add(totals.consumers, merged_to=merged_to)
+
+
+def _months_catch_up(marks: Mapping[str, ResultsMark]) -> None:
+    """Add months up from their days where a version that had no sums of months counted: before an upgrade, or in it."""
+    behind = [mark for mark in marks.values() if mark.summed_to != mark.counted_to]
+    if not behind:
+        return
+    month_totals_rebuild()
+    consumers_unmerge()
+    ResultsMark.objects.update(summed_to=F("counted_to"), merged_to=None)
+    marks[ResultsSource.SALES].merged_to = None
+
+
+def _consumers_merge(clock: Callable[[], datetime]) -> bool:
+    """Merge consumers of weeks and months that are over, at most a month of days; return whether there are more."""
+    with transaction.atomic():
+        # Closes the race with a run that counts a late sale into one of them.
+        marks = _marks_lock()
+        if marks is None:
+            return False
+        mark, end = marks[ResultsSource.SALES], clock().date() - MERGED_AFTER
+        first = consumers_merge_from(mark.merged_to)
+        if first is None or first > end:
+            return False
+        last = min(end, next_month(first) - timedelta(days=1))
+        consumers_merge(first=first, last=last)
+        ResultsMark.objects.filter(pk=mark.pk).update(merged_to=last)
+        return last < end
 
 
 # --- the mark ---------------------------------------------------------------------------------------------------------
@@ -187,7 +235,7 @@ def _mark_move(
         gaps_forget(source=source, table=table, horizon=horizon)
     gaps_add(source=source, ranges=[(row_id, row_id) for row_id in batch.ids if row_id in waiting], at=clock())
     if batch.ids:
-        ResultsMark.objects.filter(pk=mark.pk).update(counted_to=batch.ids[-1])
+        ResultsMark.objects.filter(pk=mark.pk).update(counted_to=batch.ids[-1], summed_to=batch.ids[-1])
 
 
 # --- adding up --------------------------------------------------------------------------------------------------------

@@ -4,16 +4,13 @@ A day that is not over has what is set now. Days before the account have what wa
 account is set up on it. So a change holds from its own day on, whenever a sale is counted.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import Sum
-from django.db.models.functions import TruncMonth
-
 from consumers.models import Account
-from loyalty.models import PromotionDayResult, PromotionMonthResult, PromotionResult
-from loyalty.models.results import COLUMNS
+from loyalty.models import PromotionDayResult, PromotionResult
+from loyalty.services.results.months import months_rebuild
 
 CHANGES_LOOKED_AT = timedelta(days=2)
 """How far back a run looks for changes of the setting: longer than any day that was not over when rows were made."""
@@ -78,21 +75,5 @@ def _restate(account: Account, at: datetime) -> int:
     for promotion_id, day in sorted(wrong):
         for model in (PromotionResult, PromotionDayResult):
             model.objects.filter(promotion_id=promotion_id, day=day).update(expected_redemption=expected.on(day))
-    _months_rebuild({(promotion_id, day.replace(day=1)) for promotion_id, day in wrong})
+    months_rebuild({(promotion_id, day.replace(day=1)) for promotion_id, day in wrong})
     return len(wrong)
-
-
-def _months_rebuild(promotion_months: Iterable[tuple[int, date]]) -> None:
-    """Add months up again from their days."""
-    for promotion_id, month in sorted(promotion_months):
-        PromotionMonthResult.objects.filter(promotion_id=promotion_id, month=month).delete()
-        sums = (
-            PromotionResult.objects.filter(promotion_id=promotion_id, day__year=month.year, day__month=month.month)
-            .annotate(month=TruncMonth("day"))
-            .values("account_id", "promotion_id", "version_id", "site_id", "expected_redemption", "month")
-            .annotate(**{f"sum_{name}": Sum(name) for name in COLUMNS})
-        )
-        PromotionMonthResult.objects.bulk_create(
-            [PromotionMonthResult(**{name.removeprefix("sum_"): value for name, value in row.items()}) for row in sums],
-            batch_size=500,
-        )

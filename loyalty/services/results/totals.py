@@ -9,9 +9,8 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from django.db import connection
-from pyroaring import BitMap64
 
-from loyalty.models import PromotionDayConsumers, PromotionDayResult, PromotionMonthResult, PromotionResult
+from loyalty.models import PromotionDayResult, PromotionMonthResult, PromotionMonthTotal, PromotionResult
 from loyalty.models.results import COLUMNS, ResultFigures
 from loyalty.services.results.figures import Figures, added, no_figures
 
@@ -66,7 +65,7 @@ class Totals:
 
 
 def totals_add(totals: Totals, *, expected_redemptions: Mapping[tuple[int, date], Decimal]) -> None:
-    """Add a batch's sums to the results: a statement for each table of figures, and the consumers.
+    """Add a batch's sums to the results: a statement for each table.
 
     Must be called under the lock on the mark: nobody else writes these rows.
 
@@ -76,17 +75,20 @@ def totals_add(totals: Totals, *, expected_redemptions: Mapping[tuple[int, date]
     """
     days: dict[tuple[object, ...], Figures] = {}
     months: dict[tuple[object, ...], Figures] = {}
+    month_totals: dict[tuple[object, ...], Figures] = {}
     sites: dict[tuple[object, ...], Figures] = {}
     for key, figures in totals.rows:
         expected = expected_redemptions[key.account_id, key.day]
         head = (key.account_id, key.promotion_id, key.version_id, f"{expected:f}")
         sites[*head, key.site_id, key.day.isoformat()] = figures
         _sum(days, (*head, key.day.isoformat()), figures)
-        _sum(months, (*head, key.site_id, key.day.replace(day=1).isoformat()), figures)
+        month = key.day.replace(day=1).isoformat()
+        _sum(months, (*head, key.site_id, month), figures)
+        _sum(month_totals, (*head, month), figures)
     _rows_add(PromotionResult, ("site_id", "day"), sites)
     _rows_add(PromotionDayResult, ("day",), days)
     _rows_add(PromotionMonthResult, ("site_id", "month"), months, is_split=True)
-    consumers_add(totals.consumers)
+    _rows_add(PromotionMonthTotal, ("month",), month_totals, is_split=True)
 
 
 def _sum(sums: dict[tuple[object, ...], Figures], key: tuple[object, ...], figures: Figures) -> None:
@@ -130,36 +132,3 @@ def _rows_add_sql(model: type[ResultFigures], names: Sequence[str], keys: Iterab
         values = ", ".join(f"json_extract(value, '$[{position}]')" for position in range(len(names)))
         source = f"SELECT {values} FROM json_each(%s) WHERE true"  # noqa: S608 - names are our own
     return f"INSERT INTO {table} ({columns}) {source} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {added_columns}"
-
-
-def consumers_add(consumers: Mapping[DayKey, set[int]]) -> None:
-    """Add consumers to the days of their redemptions."""
-    if not consumers:
-        return
-    days = {key.day for key in consumers}
-    stored = PromotionDayConsumers.objects.filter(
-        promotion_id__in={key.promotion_id for key in consumers}, day__gte=min(days), day__lte=max(days), day__in=days
-    )
-    rows = {DayKey(row.promotion_id, row.day): row for row in stored.iterator()}
-    changed = []
-    for key in sorted(consumers):
-        row = rows.get(key)
-        bitmap = BitMap64(consumers[key]) if row is None else consumers_read(row.consumers) | BitMap64(consumers[key])
-        if row is None or len(bitmap) != row.count:
-            changed.append(
-                PromotionDayConsumers(
-                    promotion_id=key.promotion_id, day=key.day, count=len(bitmap), consumers=bitmap.serialize()
-                )
-            )
-    PromotionDayConsumers.objects.bulk_create(
-        changed,
-        batch_size=200,
-        update_conflicts=True,
-        unique_fields=["promotion", "day"],
-        update_fields=["count", "consumers"],
-    )
-
-
-def consumers_read(stored: bytes | memoryview) -> BitMap64:
-    """Return the ids that a day's row holds."""
-    return BitMap64.deserialize(bytes(stored))

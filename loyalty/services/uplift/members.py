@@ -61,20 +61,19 @@ def members_measure(*, limit: int) -> int:
     meanwhile: it was committed before, and either is seen here or marks the member again once this has committed.
     """
     with transaction.atomic():
-        stale = UpliftMember.objects.filter(is_stale=True).order_by("id")
+        stale = UpliftMember.objects.filter(is_stale=True).select_related("consumer").order_by("id")
         has_skip = connection.features.has_select_for_update_skip_locked
-        rows = list(stale.select_for_update(skip_locked=has_skip, of=("self",))[:limit])
+        members = list(stale.select_for_update(skip_locked=has_skip, of=("self",))[:limit])
         populations = UpliftPopulation.objects.select_related("promotion", "account").in_bulk(
-            {row.population_id for row in rows}
+            {member.population_id for member in members}
         )
-        members = UpliftMember.objects.select_related("consumer").in_bulk([row.pk for row in rows])
-        sales = _sales_of(members.values(), populations)
+        sales = _sales_of(members, populations)
         arms = {pk: arm_judge(population) for pk, population in populations.items()}
         left_out = {pk: left_out_judge(population) for pk, population in populations.items()}
         ignoring = promotions_that_ignore_the_holdout(
             account_ids={population.account_id for population in populations.values() if not population.promotion_id}
         )
-        for member in members.values():
+        for member in members:
             population = populations[member.population_id]
             if member.is_control is None:
                 member.is_control = arms[population.pk](member.consumer.consumer_id)
@@ -84,8 +83,18 @@ def members_measure(*, limit: int) -> int:
             _set_period(member, counted)
             member.is_triggered = _is_triggered(member, population, counted, ignoring)
             member.is_stale = False
-        UpliftMember.objects.bulk_update(members.values(), _COLUMNS, batch_size=500)
-    return len(rows)
+        _write(members)
+    return len(members)
+
+
+def _write(members: Iterable[UpliftMember]) -> None:
+    """Write what was measured: one plain statement, many times. Django's ``bulk_update`` takes many times as long."""
+    columns = ", ".join(f"{name} = %s" for name in _COLUMNS)
+    statement = f"UPDATE {UpliftMember._meta.db_table} SET {columns} WHERE id = %s"  # noqa: S608 - our own names
+    rows = [[*(getattr(member, name) for name in _COLUMNS), member.pk] for member in members]
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.executemany(statement, rows)
 
 
 def _before(population: UpliftPopulation) -> tuple[datetime, datetime]:

@@ -101,7 +101,11 @@ class ControlGroup:
         """
         if self.group not in shopper.groups:
             return False
-        return is_drawn(f"{promotion.source.family}\x00{promotion.code}\x00{shopper.consumer_id}", self.percentage)
+        return self.draws(promotion.source.family, promotion.code, shopper.consumer_id)
+
+    def draws(self, family: str, code: str, consumer_id: str) -> bool:
+        """Return whether a promotion holds out a consumer of the group."""
+        return is_drawn(f"{family}\x00{code}\x00{consumer_id}", self.percentage)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

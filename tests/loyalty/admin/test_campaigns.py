@@ -9,7 +9,7 @@ from django.utils import timezone
 from consumers.choices import StaffRole
 from loyalty.models import Offer
 from promotions.models import Campaign, Promotion
-from tests.consumers.admin.files.builders import KINDS, confirm, export, preview, problem_texts, rows_of
+from tests.consumers.admin.files.builders import KINDS, confirm, export, file_of, preview, problem_texts, rows_of
 from tests.consumers.admin.office import Office, make_office, save_discount, save_promotion
 from tests.consumers.builders import take_away
 from tests.loyalty.admin.promotion_page import PUBLISH, add, form_values
@@ -214,6 +214,45 @@ def test_campaign_funding_and_class_go_through_a_file(office: Office, kind: str)
     assert (ice.campaign, ice.funding, ice.ledger_class) == (campaign(), ACME, "4711")
 
 
+def who_pays(row: Promotion | Offer) -> tuple[Any, ...]:
+    return getattr(row, "campaign", None), row.funding, row.ledger_class
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_campaign_funding_and_class_a_file_goes_out_and_in(office: Office, kind: str) -> None:
+    Promotion.objects.filter(code__in=("points", "ice", "draft")).delete()
+    save_discount(office.account, code="plain", name="Plain")
+    Offer.objects.create(account=office.account, code="o", name="Coffee", currency="GBP", value=5)
+    rows: dict[str, Any] = {
+        "loyalty_loyaltypromotion": Promotion.objects.filter(code="alone"),
+        "promotions_discount": Promotion.objects.filter(code="plain"),
+        "loyalty_offer": Offer.objects.filter(code="o"),
+        CAMPAIGN: Campaign.objects.filter(code="summer"),
+    }
+    for page, stored in rows.items():
+        content = export(office, page, kind)
+        answer = preview(office, page, content, kind)
+        assert (answer.context["result"].unchanged, problem_texts(answer)) == (1, []), page
+        stored.delete()
+        confirm(office, page, content, kind)
+        row = stored.get()
+        assert page == CAMPAIGN or who_pays(row) == (None, [], ""), page
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_empty_cells_clear_campaign_funding_and_class(office: Office, kind: str) -> None:
+    Offer.objects.create(
+        account=office.account, code="o", name="Coffee", currency="GBP", value=5, funding=ACME, ledger_class="9"
+    )
+    nothing: dict[str, Any] = {"campaign": None, "funding": [], "ledger_class": ""}
+    for page in ("promotions_discount", "loyalty_offer"):
+        [row] = rows_of(export(office, page, kind), kind)
+        blank = {name: empty if kind == "json" else "" for name, empty in nothing.items() if name in row}
+        confirm(office, page, file_of([{**row, **blank}], kind), kind)
+    assert who_pays(Promotion.objects.get(code="ice")) == (None, [], "")
+    assert who_pays(Offer.objects.get(code="o")) == (None, [], "")
+
+
 def test_a_file_that_names_no_such_campaign_is_refused(office: Office) -> None:
     head = "code,type,name,starts_at,outcome.points,campaign\n"
     page = preview(office, "loyalty_loyaltypromotion", f"{head}a,fixed_points,A,2030-01-01 09:00,5,winter\n")
@@ -241,7 +280,7 @@ def test_the_form_of_a_campaign_has_its_budget_and_says_what_is_used(office: Off
     Campaign.objects.filter(code="summer").update(budget_used=400)
     page = office.page(f"{CAMPAIGN}_change", campaign().pk).content.decode()
     assert "Used: 4.00 GBP. Left: 6.00 GBP." in page
-    assert "10.00 GBP, 4.00 GBP used" in office.page(f"{CAMPAIGN}_changelist").content.decode()
+    assert "4.00 of 10.00 GBP" in office.page(f"{CAMPAIGN}_changelist").content.decode()
     assert office.post(f"{CAMPAIGN}_change", campaign().pk, **values).status_code == 302
     assert campaign().budget is None
 

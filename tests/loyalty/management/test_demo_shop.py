@@ -13,7 +13,16 @@ from django.test import Client
 from consumers.choices import StaffRole
 from consumers.models import Account, Consumer, StaffMembership
 from loyalty.choices import PromotionType
-from loyalty.models import LedgerEntry, LoyaltyPromotion, Offer, Reversal, Transaction, Voucher
+from loyalty.models import (
+    LedgerEntry,
+    LoyaltyPromotion,
+    Offer,
+    Reversal,
+    Transaction,
+    UpliftMember,
+    UpliftPopulation,
+    Voucher,
+)
 from promotions.choices import DiscountType, Status
 from promotions.models import (
     Discount,
@@ -68,6 +77,14 @@ def test_the_demo_has_discounts_of_every_type_status_and_source() -> None:
     for source in ("rules", "products", "personalized_promotion", "required_spend", "default_product"):
         assert any(product_set.get(source) for product_set in sets), source
     assert any(discount.always_apply for discount in shown)
+
+
+def test_members_were_listed_when_the_promotion_with_a_control_group_started_and_are_measured() -> None:
+    population = UpliftPopulation.objects.select_related("promotion").get()
+    assert population.promotion is not None
+    assert (population.promotion.code, population.is_complete) == ("double-weekend", True)
+    assert population.frozen_at == population.measured_from == population.promotion.starts_at
+    assert UpliftMember.objects.filter(sales__gt=0).exists()
 
 
 def test_each_personalized_promotion_has_lists_choices_and_a_discount() -> None:

@@ -30,6 +30,8 @@ pytestmark = pytest.mark.django_db
 
 SKUS = ("TEA", "BAP", "PIE")
 QUANTITIES = st.integers(0, 4)
+DAYS_AGO = (0, 70, 71, 72)
+"""Today, and days of a week and a month that are over: late sales come into what is merged already."""
 
 
 class Died(Exception):
@@ -82,7 +84,7 @@ SELL = st.tuples(
     st.tuples(QUANTITIES, QUANTITIES, QUANTITIES),
     st.sampled_from(("", "c", "d")),
     st.sampled_from(("001", "002")),
-    st.integers(0, 40),
+    st.sampled_from(DAYS_AGO),
     st.sampled_from(("", "oldest", "newest")),
 )
 GIVE_BACK = st.tuples(st.just("return"), st.integers(0, 5), st.sampled_from(SKUS), st.integers(1, 2))
@@ -229,11 +231,20 @@ EACH_VOUCHER_PAYS: list[tuple[object, ...]] = [
     ("return", 2, "PIE", 1),
     ("void", 1),
 ]
+LONG_AGO = DAYS_AGO[-1]
+"""On a day of a week and a month that are over."""
+LATE_SALE: list[tuple[object, ...]] = [
+    ("sell", (1, 1, 1), "c", "001", LONG_AGO, ""),
+    ("run", 5),
+    ("sell", (1, 1, 1), "d", "001", LONG_AGO, ""),
+    ("return", 0, "TEA", 1),
+]
 
 
 @hypothesis_settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps=st.lists(st.one_of(SELL, SELL, GIVE_BACK, GIVE_BACK, VOID, RUN, DIE), min_size=4, max_size=14))
 @example(steps=EACH_VOUCHER_PAYS)
+@example(steps=LATE_SALE)
 def examples(shop: Shop, heard: Heard, steps: list[tuple[object, ...]]) -> None:
     with transaction.atomic():
         heard.sales.clear()

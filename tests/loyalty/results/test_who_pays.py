@@ -123,6 +123,17 @@ def test_what_vouchers_took_off_is_paid_for_and_booked_as_their_offer_says(shop:
     ]
 
 
+def test_a_promotion_is_not_named_where_offers_pay_for_all_of_it(shop: Shop) -> None:
+    shop.offer("all", value="2", funding=[{"party": "Acme", "share": "100"}], ledger_class="4711")
+    shop.promotion("gift", kind="redeem_offer", outcome={"offer": "all"}, ledger_class="4712")
+    code = shop.sell("A", sold=[make_line("TEA", "1", "10.00")])["vouchers_issued"][0]["code"]
+    before = results(shop, "promotions/gift/results")["totals"]
+    assert before["ledger_classes"] == [{"ledger_class": "4712", "cost": "0.00", "returned_cost": "0.00"}]
+    shop.sell("B", sold=[make_line("PIE", "1", "5.00")], consumer="c", vouchers=[code])
+    totals = results(shop, "promotions/gift/results")["totals"]
+    assert totals["ledger_classes"] == [{"ledger_class": "4711", "cost": "2.00", "returned_cost": "0.00"}]
+
+
 def test_what_has_no_ledger_class_comes_last(shop: Shop) -> None:
     discount(shop, "tea", "TEA", campaign="summer", ledger_class="z")
     discount(shop, "bap", "BAP", campaign="summer")

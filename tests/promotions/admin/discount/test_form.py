@@ -36,6 +36,7 @@ LIMITS = [
     "Period of the limit per customer",
     "Limit redemptions per transaction",
     "Always apply",
+    "Ignore the universal holdout",
     "Budget",
     "When too little is left",
     "Budget per customer",
