@@ -254,7 +254,7 @@ def _interval_note(estimate: Estimate) -> str:
     before = "Differences take account of what each bought in the eight weeks before. " if estimate.adjusted else ""
     if estimate.is_fixed:
         return f"{before}The 95% intervals are for one look at the planned end."
-    return f"{before}The 95% intervals stay right however often you look while the promotion runs."
+    return f"{before}The 95% intervals stay right however often you look while it runs."
 
 
 def rows_of(report: UpliftReport, *, currency: str, is_triggered: bool) -> Sequence[UpliftRow]:

@@ -10,9 +10,11 @@ import pytest
 from django.apps import apps
 from django.db.models import CharField, Value
 from django.db.models.functions import Concat, Left
+from django.utils import timezone
 from playwright.sync_api import BrowserContext, ViewportSize, expect
 from playwright.sync_api import Page as Tab
 
+from loyalty.services.results.count import results_count
 from tests.browser.conftest import BLOCKED, Desk, Scenery, logged_in, new_account
 from tests.config.admin.pages import PAGES, A, Page, address_of, is_about_a_row
 from tests.config.admin.scene import make_scene
@@ -117,6 +119,7 @@ def whole_account() -> Scenery:
     """Build an account that has a row for every page, with very long words in every free text."""
     scene = make_scene()
     scene.visited_by(A)
+    results_count(clock=timezone.now)
     for model in apps.get_models():
         if model._meta.app_label in ("consumers", "promotions", "loyalty"):
             for column in model._meta.concrete_fields:
@@ -254,6 +257,16 @@ def test_the_navigation_is_accessible_in_dark_mode(whole_desk: Desk, key: str) -
     expect(whole_desk.page.locator(NAVIGATION)).to_be_visible()
     whole_desk.page.evaluate("document.documentElement.className = 'dark'")
     assert whole_desk.accessibility_faults(*COLOURS) == []
+
+
+@pytest.mark.parametrize("key", ["promotion_results", "campaign_results"])
+def test_tables_of_results_are_whole_on_a_phone(whole_desk: Desk, key: str) -> None:
+    visit(whole_desk, next(page for page in VISIBLE if page.key == key), PHONE)
+    frames = whole_desk.page.locator(".results-frame")
+    expect(frames.first).to_be_visible()
+    heights = frames.evaluate_all("frames => frames.map(frame => getComputedStyle(frame).maxHeight)")
+    assert set(heights) == {"none"}, "a frame with a height of its own cuts cards"
+    assert frames.evaluate_all("frames => frames.some(frame => frame.scrollHeight > frame.clientHeight)") is False
 
 
 def test_pages_left_out_are_shown_elsewhere_or_are_no_html(whole_desk: Desk) -> None:

@@ -529,7 +529,8 @@ def query_of(page: Page, account: Account) -> str:
         case "saved_filter_add":
             return "?q=Site"
         case "promotion_conflicts" | "promotion_results":
-            return f"?promotion={promotions.filter(draft=False).order_by('pk').values_list('pk', flat=True)[0]}"
+            first = promotions.filter(draft=False).order_by("pk").values_list("pk", flat=True)[0]
+            return f"?promotion={first}{'&period=all' if page.name == 'promotion_results' else ''}"
         case "campaign_results":
             members = promotions.filter(campaign__isnull=False).order_by("pk")
             return f"?campaign={members.values_list('campaign', flat=True)[0]}&period=all"
