@@ -33,7 +33,7 @@ from loyalty.services.promotion import LOYALTY
 from promotions.admin.editor.budget_fields import (
     BUDGET_PATHS,
     TotalBudgetFields,
-    budget_words,
+    budget_use_words,
     campaign_budget_prepare,
     total_budget_document,
     total_budget_values,
@@ -205,12 +205,10 @@ class CampaignAdmin(ImportExportMixin, KeyedAdmin):
     def members_count(self, campaign: Any) -> str:
         return f"{campaign.number_of_members:,}"
 
-    @display(description="Budget", ordering="budget_amount")
+    @display(description="Budget used", ordering="budget_amount")
     def budget_use(self, campaign: Campaign) -> str:
         state = campaign_budget_state(campaign, currency=campaign.account.currency)
-        if state.amount is None:
-            return self.empty_value_display
-        return f"{budget_words(state, state.amount)}, {budget_words(state, state.used)} used"
+        return self.empty_value_display if state.amount is None else budget_use_words(state)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Context | None = None

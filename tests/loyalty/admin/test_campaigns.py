@@ -280,7 +280,7 @@ def test_the_form_of_a_campaign_has_its_budget_and_says_what_is_used(office: Off
     Campaign.objects.filter(code="summer").update(budget_used=400)
     page = office.page(f"{CAMPAIGN}_change", campaign().pk).content.decode()
     assert "Used: 4.00 GBP. Left: 6.00 GBP." in page
-    assert "10.00 GBP, 4.00 GBP used" in office.page(f"{CAMPAIGN}_changelist").content.decode()
+    assert "4.00 of 10.00 GBP" in office.page(f"{CAMPAIGN}_changelist").content.decode()
     assert office.post(f"{CAMPAIGN}_change", campaign().pk, **values).status_code == 302
     assert campaign().budget is None
 

@@ -52,6 +52,7 @@ ELIGIBILITY = [
     "Limit redemptions per customer",
     "Period of the limit per customer",
     "Always apply",
+    "Ignore the universal holdout",
     "Budget",
     "When too little is left",
     "Budget per customer",
