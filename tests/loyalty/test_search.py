@@ -27,12 +27,17 @@ SALES = {
 """The sales that a search for each text finds."""
 
 
-@pytest.fixture
-def office() -> Office:
+@pytest.fixture(scope="module")
+def module_office(module_rows: None) -> Office:
     office, theirs = make_office("acme"), make_office("theirs")
     for each in (office, theirs):
         fill(each.account, rows=2)
     return office
+
+
+@pytest.fixture
+def office(module_office: Office, db: None) -> Office:
+    return module_office.for_a_test()
 
 
 def sales_matching(office: Office, text: str) -> set[str]:

@@ -21,11 +21,16 @@ MAX_STATEMENTS = len(SOURCES) + 7
 """One for each kind, one to look up cards, and those of every request."""
 
 
-@pytest.fixture
-def office() -> Office:
+@pytest.fixture(scope="module")
+def module_office(module_rows: None) -> Office:
     office = make_office()
     fill(office.account)
     return office
+
+
+@pytest.fixture
+def office(module_office: Office, db: None) -> Office:
+    return module_office.for_a_test()
 
 
 def results_of(office: Office, text: str) -> list[tuple[str, str]]:

@@ -14,11 +14,16 @@ from tests.consumers.builders import make_role
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def office() -> Office:
+@pytest.fixture(scope="module")
+def module_office(module_rows: None) -> Office:
     new_office = make_office()
     fill(new_office.account)
     return new_office
+
+
+@pytest.fixture
+def office(module_office: Office, db: None) -> Office:
+    return module_office.for_a_test()
 
 
 def page(office: Office) -> str:
@@ -39,7 +44,7 @@ def test_points_and_vouchers_are_charted_by_day(office: Office) -> None:
 
 
 def test_days_follow_the_accounts_time_zone_and_deductions_are_not_issued() -> None:
-    office = make_office(time_zone="Pacific/Auckland")
+    office = make_office("auckland", time_zone="Pacific/Auckland")
     fill(office.account)
     sold = LedgerEntry.objects.filter(account=office.account)
     issued = sum(entry.points for entry in sold)

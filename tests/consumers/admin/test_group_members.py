@@ -24,12 +24,17 @@ from tests.consumers.admin.office import Office, make_office
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def office() -> Office:
+@pytest.fixture(scope="module")
+def module_office(module_rows: None) -> Office:
     office = make_office()
     groups_save(account_id=office.account.pk, rows=[GroupValues(code="gold", name="Gold"), GroupValues(code="new")])
     add_consumers(office, 3)
     return office
+
+
+@pytest.fixture
+def office(module_office: Office, db: None) -> Office:
+    return module_office.for_a_test()
 
 
 def add_consumers(office: Office, number: int, *groups: str, prefix: str = "c") -> None:

@@ -22,9 +22,14 @@ from tests.consumers.builders import make_role
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def office() -> Office:
+@pytest.fixture(scope="module")
+def module_office(module_rows: None) -> Office:
     return make_office()
+
+
+@pytest.fixture
+def office(module_office: Office, db: None) -> Office:
+    return module_office.for_a_test()
 
 
 def with_role(office: Office, *grants: str, name: str = "bob", **values: Any) -> Office:

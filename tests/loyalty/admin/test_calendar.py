@@ -19,9 +19,14 @@ from tests.consumers.admin.office import Office, make_office, save_discount, sav
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def office() -> Office:
+@pytest.fixture(scope="module")
+def module_office(module_rows: None) -> Office:
     return make_office("acme", time_zone="Europe/London")
+
+
+@pytest.fixture
+def office(module_office: Office, db: None) -> Office:
+    return module_office.for_a_test()
 
 
 def at(*parts: int) -> datetime:

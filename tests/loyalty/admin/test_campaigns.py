@@ -26,8 +26,8 @@ PARTY = {
 CAMPAIGN = "promotions_campaign"
 
 
-@pytest.fixture
-def office() -> Office:
+@pytest.fixture(scope="module")
+def module_office(module_rows: None) -> Office:
     """A campaign with a promotion, a discount paid for by Acme, and a draft; and another account's."""
     made = make_office()
     Campaign.objects.create(account=made.account, code="summer", name="Summer", owner="Ada")
@@ -39,6 +39,11 @@ def office() -> Office:
     Campaign.objects.create(account=other.account, code="winter", name="Winter")
     save_promotion(other.account, code="elsewhere", campaign="winter")
     return made
+
+
+@pytest.fixture
+def office(module_office: Office, db: None) -> Office:
+    return module_office.for_a_test()
 
 
 def campaign() -> Campaign:

@@ -15,12 +15,17 @@ pytestmark = pytest.mark.django_db
 PAGE = "consumers_consumer"
 
 
-@pytest.fixture
-def office() -> Office:
+@pytest.fixture(scope="module")
+def module_office(module_rows: None) -> Office:
     office = make_office()
     fill(office.account, rows=2)
     consumers_save(account_id=office.account.pk, rows=[ConsumerValues(consumer_id="guest")])
     return office
+
+
+@pytest.fixture
+def office(module_office: Office, db: None) -> Office:
+    return module_office.for_a_test()
 
 
 def cards() -> dict[str, tuple[str, str]]:

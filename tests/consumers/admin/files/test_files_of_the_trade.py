@@ -33,9 +33,14 @@ SHOPIFY = (
 )
 
 
-@pytest.fixture
-def office() -> Office:
+@pytest.fixture(scope="module")
+def module_office(module_rows: None) -> Office:
     return make_office(time_zone="Europe/Berlin", currency="EUR")
+
+
+@pytest.fixture
+def office(module_office: Office, db: None) -> Office:
+    return module_office.for_a_test()
 
 
 def prices() -> dict[str, tuple[str, Decimal | None]]:
@@ -209,7 +214,7 @@ def test_a_cell_with_a_day_in_a_workbook_is_the_day(office: Office) -> None:
 
 
 def test_a_day_whose_midnight_the_clocks_skip_begins_when_they_go_on() -> None:
-    office = make_office(time_zone="America/Santiago", currency="CLP")
+    office = make_office("santiago", time_zone="America/Santiago", currency="CLP")
     confirm(office, PROMOTIONS, f"{HEAD}gap,fixed_points,Gap,CLP,2026-09-06,2026-09-06,50\n")
     assert periods() == {"gap": (datetime(2026, 9, 6, 4, tzinfo=UTC), datetime(2026, 9, 7, 3, tzinfo=UTC))}
 

@@ -32,9 +32,14 @@ from tests.consumers.admin.office import Office, fill, make_office
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def office() -> Office:
+@pytest.fixture(scope="module")
+def module_office(module_rows: None) -> Office:
     return make_office()
+
+
+@pytest.fixture
+def office(module_office: Office, db: None) -> Office:
+    return module_office.for_a_test()
 
 
 def test_products_are_added_and_changed(office: Office) -> None:

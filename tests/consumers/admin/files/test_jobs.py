@@ -39,9 +39,14 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "EXPORT_BATCH_ROWS", 2)
 
 
-@pytest.fixture
-def office() -> Office:
+@pytest.fixture(scope="module")
+def module_office(module_rows: None) -> Office:
     return make_office()
+
+
+@pytest.fixture
+def office(module_office: Office, db: None) -> Office:
+    return module_office.for_a_test()
 
 
 def send(office: Office, page: str, content: bytes | str, *, kind: str = CSV, **values: str) -> Any:

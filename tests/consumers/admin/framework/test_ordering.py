@@ -13,11 +13,16 @@ pytestmark = pytest.mark.django_db
 SITES = "consumers_site_changelist"
 
 
-@pytest.fixture
-def office() -> Office:
+@pytest.fixture(scope="module")
+def module_office(module_rows: None) -> Office:
     office = make_office()
     fill(office.account, rows=3)
     return office
+
+
+@pytest.fixture
+def office(module_office: Office, db: None) -> Office:
+    return module_office.for_a_test()
 
 
 def shown(office: Office, query: str = "", page: str = SITES) -> list[str]:

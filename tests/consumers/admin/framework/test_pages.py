@@ -19,9 +19,14 @@ NO_CARDS = {"cards-TOTAL_FORMS": "0", "cards-INITIAL_FORMS": "0"}
 NO_RATES = {"earn_rates-TOTAL_FORMS": "0", "earn_rates-INITIAL_FORMS": "0"}
 
 
-@pytest.fixture
-def office() -> Office:
+@pytest.fixture(scope="module")
+def module_office(module_rows: None) -> Office:
     return make_office()
+
+
+@pytest.fixture
+def office(module_office: Office, db: None) -> Office:
+    return module_office.for_a_test()
 
 
 def errors_of(answer: Any) -> dict[str, Any]:
@@ -354,13 +359,11 @@ def test_a_key_is_neither_edited_nor_deleted(office: Office) -> None:
     assert office.post("consumers_apikey_delete", key.pk, post="yes").status_code == 403
 
 
-def test_unchanged_settings_have_an_empty_history() -> None:
-    office = make_office()
+def test_unchanged_settings_have_an_empty_history(office: Office) -> None:
     assert office.page("conflicts_conflictsettings_history", office.account.pk).status_code == 200
 
 
-def test_the_history_shows_changed_earn_rates() -> None:
-    office = make_office()
+def test_the_history_shows_changed_earn_rates(office: Office) -> None:
     for rate in ("2", "3"):
         office.account.other_earn_rates = {"EUR": rate}
         office.account.save()

@@ -19,12 +19,17 @@ pytestmark = pytest.mark.django_db
 SITES, LIST = "consumers_site_changelist", "consumers.site"
 
 
-@pytest.fixture
-def office() -> Office:
+@pytest.fixture(scope="module")
+def module_office(module_rows: None) -> Office:
     office = make_office()
     rows = [SiteValues(number=str(n), name=f"Shop {n}", town=town) for n, town in enumerate(("Leeds", "York", "Leeds"))]
     sites_save(account_id=office.account.pk, rows=rows)
     return office
+
+
+@pytest.fixture
+def office(module_office: Office, db: None) -> Office:
+    return module_office.for_a_test()
 
 
 def save(office: Office, name: str, query: str, list_name: str = LIST, **values: str) -> Any:

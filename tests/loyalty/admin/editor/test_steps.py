@@ -17,9 +17,14 @@ pytestmark = pytest.mark.django_db
 YES = {"_form_submitted": "True"}
 
 
-@pytest.fixture
-def office() -> Office:
+@pytest.fixture(scope="module")
+def module_office(module_rows: None) -> Office:
     return make_office()
+
+
+@pytest.fixture
+def office(module_office: Office, db: None) -> Office:
+    return module_office.for_a_test()
 
 
 PROMOTION_EVALUATION = ("Try it", "Conflicts")

@@ -15,14 +15,19 @@ pytestmark = pytest.mark.django_db
 LIST = "loyalty_loyaltypromotion_changelist"
 
 
-@pytest.fixture
-def office() -> Office:
+@pytest.fixture(scope="module")
+def module_office(module_rows: None) -> Office:
     """A running promotion, another, a draft, and one of another account."""
     made = make_office()
     for code, more in (("one", {}), ("two", {}), ("draft", {"draft": True})):
         save_promotion(made.account, code=code, name=f"Named {code}", **more)
     save_promotion(make_office("other").account, code="elsewhere")
     return made
+
+
+@pytest.fixture
+def office(module_office: Office, db: None) -> Office:
+    return module_office.for_a_test()
 
 
 def ask(office: Office, action: str, *codes: str, name: str = LIST, **values: Any) -> Any:
