@@ -61,8 +61,8 @@ def shop_create(code: str, generated: Workload, *, consumers: int) -> Shop:
 def first_sales(shops: Iterable[Shop]) -> None:
     """Sell once to every consumer of the shops, then let the database count what its tables hold.
 
-    An installation that sells does so by itself (autovacuum). Counted before the first sale, the sales' tables are known
-    to be empty, and tills keep plans for empty tables until they are counted again.
+    An installation that sells does so by itself (autovacuum). Counted before the first sale, the sales' tables are
+    known to be empty, and tills keep plans for empty tables until they are counted again.
     """
     for shop in shops:
         account = Account.objects.get(pk=shop.account_id)
