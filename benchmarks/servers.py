@@ -16,7 +16,7 @@ from benchmarks.database import NO_DATABASE, database_create
 from benchmarks.decision import CONSTANT
 from benchmarks.report import Report
 from benchmarks.serving import FOLDER, free_port, granian, served
-from benchmarks.shop import shop_create
+from benchmarks.shop import first_sales, shop_create
 from benchmarks.web import CONNECTIONS, Call, commits, evaluations, rounds
 from benchmarks.workload import workload
 
@@ -94,6 +94,7 @@ def run(report: Report, *, quick: bool) -> None:
         return
     failure = _installed()
     shop = shop_create("servers", workload(100, matching=CONSTANT), consumers=40 * CONNECTIONS)
+    first_sales([shop])
     connections.close_all()
     port = free_port()
     path = os.pathsep.join(filter(None, [str(TARGET), os.environ.get("PYTHONPATH", "")]))

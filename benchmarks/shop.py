@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from django.db import connection
+from django.utils import timezone
 
-from benchmarks.workload import BALANCE, CHOICES, CURRENCY, GROUP, OFFER, SITE, TOWN, Workload, product_facts, sku
+from benchmarks.workload import BALANCE, CHOICES, CURRENCY, GROUP, OFFER, SITE, TOWN, Workload, body, product_facts, sku
 from consumers.models import Account, Consumer, ConsumerGroup, Membership, Site
 from consumers.services.account import account_create
+from loyalty.api.v1.till_bodies import sale_decoded
 from loyalty.models import Offer
+from loyalty.services.till.commit import transaction_commit
 from promotions.choices import Status
 from promotions.engine.rulebook.promotion import PromotionSource
 from promotions.models import (
@@ -22,6 +25,7 @@ from promotions.models import (
 
 PRODUCTS = 500
 BATCH_SIZE = 1_000
+FIRST_SALE_LINES = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,9 +48,6 @@ def shop_create(code: str, generated: Workload, *, consumers: int) -> Shop:
     members = _members(account, consumers)
     _lists(account, generated.sources, members)
     promotions_create(account, generated.sources)
-    with connection.cursor() as cursor:
-        # PostgreSQL does this by itself within a minute; until then it plans for empty tables.
-        cursor.execute("ANALYZE")
     # Yesterday at noon, at which all of the promotions are in force and a sale may still be sent.
     noon = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
     return Shop(
@@ -55,6 +56,22 @@ def shop_create(code: str, generated: Workload, *, consumers: int) -> Shop:
         consumers=tuple(member.consumer_id for member in members),
         at=noon,
     )
+
+
+def first_sales(shops: Iterable[Shop]) -> None:
+    """Sell once to every consumer of the shops, then let the database count what its tables hold.
+
+    An installation that sells does so by itself (autovacuum). Counted before the first sale, the sales' tables are
+    known to be empty, and tills keep plans for empty tables until they are counted again.
+    """
+    for shop in shops:
+        account = Account.objects.get(pk=shop.account_id)
+        for number, consumer in enumerate(shop.consumers):
+            now = timezone.now()
+            raw = body(FIRST_SALE_LINES, consumer=consumer, reference=f"first-{number}", at=shop.at)
+            transaction_commit(account=account, sale=sale_decoded(raw, now=now, commit=True), at=now)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
 
 
 def _products(account: Account) -> Iterable[Product]:

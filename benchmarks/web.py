@@ -13,7 +13,7 @@ from benchmarks.decision import CONSTANT
 from benchmarks.load import Load, keep_busy, request
 from benchmarks.report import Report, Times, duration
 from benchmarks.serving import THREADS, WORKERS, Server, free_port, granian, served
-from benchmarks.shop import Shop, shop_create
+from benchmarks.shop import Shop, first_sales, shop_create
 from benchmarks.workload import body, workload
 
 CONNECTIONS = 8
@@ -112,6 +112,7 @@ def run(report: Report, *, quick: bool) -> None:
     unlimited = shop_create(
         "web-unlimited", workload(sizes[0], matching=CONSTANT, limited=False), consumers=40 * CONNECTIONS
     )
+    first_sales([*shops.values(), unlimited])
     connections.close_all()
     nothing, one_of_each = "do-nothing view, nested serializers", "view with one SELECT and one INSERT"
     calls = [Call(name=nothing, requests=plain_requests("/plain/nothing"))]

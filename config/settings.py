@@ -50,10 +50,13 @@ SECURE_HSTS_PRELOAD = HTTPS
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 
+TILL_PATHS = ["/api/v1/baskets", "/api/v1/transactions"]
+"""What the addresses of tills' calls begin with."""
+
 # Everything comes from here and nothing stands inline; pictures of redemption messages may be anybody's.
 CONTENT_SECURITY_POLICY = {
     # Answers in JSON that tills wait for.
-    "EXCLUDE_URL_PREFIXES": ["/api/v1/baskets", "/api/v1/transactions"],
+    "EXCLUDE_URL_PREFIXES": TILL_PATHS,
     "DIRECTIVES": {
         "default-src": [SELF],
         "script-src": [SELF, UNSAFE_EVAL],  # Alpine, which the admin's theme is made with, evaluates attributes

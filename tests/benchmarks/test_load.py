@@ -9,7 +9,7 @@ import pytest
 from django.test import Client, override_settings
 
 from benchmarks.load import keep_busy, request
-from benchmarks.shop import shop_create
+from benchmarks.shop import first_sales, shop_create
 from benchmarks.workload import body, workload
 from loyalty.models import Transaction
 
@@ -72,3 +72,11 @@ def test_the_till_and_the_plain_views_accept_what_the_client_sends(client: Clien
     assert [answer.status_code for answer in answers] == [200, 201, 200, 201]
     assert all(len(answer.json()["lines"]) == 10 for answer in answers)
     assert Transaction.objects.filter(account_id=shop.account_id).count() == 1
+
+
+@pytest.mark.django_db
+def test_every_consumer_has_bought_before_a_shop_is_measured() -> None:
+    shop = shop_create("opened", workload(10, matching=10), consumers=2)
+    first_sales([shop])
+    sales = Transaction.objects.filter(account_id=shop.account_id)
+    assert set(sales.values_list("consumer__consumer_id", flat=True)) == set(shop.consumers)
