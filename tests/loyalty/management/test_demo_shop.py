@@ -5,6 +5,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -92,7 +93,7 @@ def test_members_were_listed_when_the_promotion_with_a_control_group_started_and
 def test_the_programme_is_measured_against_a_universal_holdout_that_leaves_the_other_control_group_alone() -> None:
     account = Account.objects.get(code="demo")
     today = account.created_at.astimezone(account.zone).date()
-    assert (account.holdout_percentage, account.holdout_starts_on) == (5, today - timedelta(days=90))
+    assert (account.holdout_percentage, account.holdout_starts_on) == (Decimal(5), today - timedelta(days=90))
     this_year = UpliftPopulation.objects.get(year=today.year)
     assert (this_year.account, this_year.members, this_year.is_complete) == (account, 120, True)
     assert this_year.frozen_at == this_year.measured_from
