@@ -97,6 +97,6 @@ def step_take(request: HttpRequest, promotions: Sequence[Promotion], step: Step,
         except Refused as refused:
             messages.error(request, f"“{promotion.name}”: {refused.problems[0].detail}")
     if count:
-        messages.success(request, f"{count} {question.done}.")
+        messages.success(request, f"{count} {question.done} {question.result}".rstrip() + ".")
     elif not promotions:
         messages.warning(request, f"None of these can be {question.done}.")

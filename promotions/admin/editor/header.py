@@ -31,6 +31,14 @@ def describe_budget(promotion: Promotion) -> str:
     return "" if state.amount is None else budget_use_words(state)
 
 
+def describe_spent_budget(promotion: Promotion) -> str:
+    """Say that a promotion's budget is used up, in a sentence; empty where something is left."""
+    state = budget_state(promotion)
+    if state.amount is None or state.left:
+        return ""
+    return f"Its budget is used up ({budget_use_words(state)}): it gives nothing until you raise it."
+
+
 def describe_life(promotion: Promotion, *, at: datetime) -> str:
     """Describe a promotion's status at ``at`` and what ends it, in a sentence."""
     if promotion.archived:

@@ -17,7 +17,7 @@ from consumers.admin.framework.formatting import format_moment
 from consumers.admin.framework.pages import ModelForm, account_of
 from consumers.types import Context
 from promotions.admin.editor.form import PromotionForm
-from promotions.admin.editor.header import describe_life
+from promotions.admin.editor.header import describe_life, describe_spent_budget
 from promotions.admin.editor.publish_warning import publish_warnings
 from promotions.admin.editor.saved_note import saved_note
 from promotions.admin.editor.step_forms import NOUNS
@@ -123,8 +123,9 @@ class PublishingMixin:
 def _tell_saved(request: HttpRequest, promotion: Promotion) -> None:
     now = timezone.now()
     done = "published" if is_publishing(request) else "saved"
-    sentence = f"“{promotion.name}” is {done}. {describe_life(promotion, at=now)}"
-    messages.success(request, format_html("{} {}", sentence, saved_note(request, promotion, now)))
+    sentences = (f"“{promotion.name}” is {done}.", describe_life(promotion, at=now), describe_spent_budget(promotion))
+    said = " ".join(filter(None, sentences))
+    messages.success(request, format_html("{} {}", said, saved_note(request, promotion, now)))
 
 
 def _explanation(promotion: Promotion, *, is_running: bool) -> str:

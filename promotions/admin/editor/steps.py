@@ -46,7 +46,7 @@ class StepInput:
 class BulkQuestion:
     """The question before several promotions take a step; {} is what they are called, ``done`` follows a number.
 
-    ``form`` has the fields that the question asks for.
+    ``result`` is what they become, if that is something else. ``form`` has the fields that the question asks for.
     """
 
     question: str
@@ -54,6 +54,7 @@ class BulkQuestion:
     answer: str
     done: str
     form: type[forms.Form]
+    result: str = ""
     skips_archived: bool = False
 
 
@@ -124,6 +125,7 @@ DUPLICATE = Step(
         form=DatesForm,
         answer="Duplicate promotions",
         done="duplicated",
+        result="as drafts",
     ),
 )
 ARCHIVE = Step(

@@ -685,6 +685,16 @@ def test_what_can_beat_a_published_promotion_is_told_with_a_link(office: Office)
     assert "can beat this one" not in page
 
 
+def test_a_budget_saved_below_what_was_given_is_said_to_be_used_up(office: Office) -> None:
+    promotion = save_promotion(office.account, budget={"amount": "8000", "when_short": "refuse"})
+    Promotion.objects.filter(pk=promotion.pk).update(budget_used=7_990)
+    for amount, used_up in (("7990", True), ("7991", False)):
+        answer = change(office.client, promotion, total_budget=amount)
+        page = office.client.get(answer["Location"]).content.decode()
+        said = "Its budget is used up (7,990 of 7,990 points): it gives nothing until you raise it." in page
+        assert said == used_up
+
+
 def test_nothing_can_beat_a_draft_yet(office: Office) -> None:
     save_promotion(office.account, code="more", outcome={"points": 500})
     add(office.client, button="_draft", starts_at="2026-01-01T09:00")
