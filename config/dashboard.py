@@ -28,8 +28,9 @@ from loyalty.selectors.overview import (
 )
 from promotions.admin.editor.budget_fields import budget_number, budget_use_words, budget_words
 from promotions.admin.editor.header import describe_redemptions
+from promotions.admin.visibility import SEE_CAMPAIGNS
 from promotions.choices import Family, Status
-from promotions.models import Promotion
+from promotions.models import Campaign, Promotion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +60,7 @@ PAGES = {
         several="discounts",
     ),
 }
+_CAMPAIGN_FORM = "admin:promotions_campaign_change"
 TILE_STATUSES = (Status.ACTIVE, Status.SCHEDULED, Status.DRAFT)
 MAX_LISTED = 5
 ENDING_WITHIN = timedelta(days=14)
@@ -91,7 +93,7 @@ def dashboard(request: HttpRequest, context: Context) -> JsonObject:
                 _nearly_used(account.pk, families, now),
             ),
         ]
-        budgets = _budgets(account, families, now)
+        budgets = _budgets(account, families, now, with_campaigns=user.has_perm(SEE_CAMPAIGNS))
         # What somebody should look at comes first.
         context["lists"].insert(0 if budgets["rows"] else len(context["lists"]), budgets)
     if user.has_perm("loyalty.view_transaction"):
@@ -199,9 +201,9 @@ def _list(title: str, empty: str, rows: list[JsonObject]) -> JsonObject:
     return {"title": title, "empty": empty, "rows": rows[:MAX_LISTED], "has_more": len(rows) > MAX_LISTED}
 
 
-def _row(promotion: Promotion, **columns: Any) -> JsonObject:
-    page = PAGES[Family(promotion.family)]
-    return {"name": promotion.name, "address": reverse(page.form_view, args=[promotion.pk]), **columns}
+def _row(row: Promotion | Campaign, **columns: Any) -> JsonObject:
+    form_view = _CAMPAIGN_FORM if isinstance(row, Campaign) else PAGES[Family(row.family)].form_view
+    return {"name": row.name, "address": reverse(form_view, args=[row.pk]), **columns}
 
 
 def _redemptions(promotion: Promotion) -> str:
@@ -231,16 +233,21 @@ def _ending(account_id: int, families: Collection[Family], now: datetime) -> lis
     return [_row(promotion, moment=promotion.ends_at) for promotion in rows]
 
 
-def _budgets(account: Account, families: Collection[Family], now: datetime) -> JsonObject:
+def _budgets(account: Account, families: Collection[Family], now: datetime, *, with_campaigns: bool) -> JsonObject:
     """Return the alerts of budgets: those that do not fit are folded, as no alert may be missed."""
-    alerts = budget_alerts(account_id=account.pk, families=families, at=now, zone=account.zone)
-    rows = [_row(alert.budget.owner, fact=f"{alert.percent:,}% used", note=_describe_alert(alert)) for alert in alerts]
+    alerts = budget_alerts(account=account, families=families, at=now, with_campaigns=with_campaigns)
+    rows = [_row(alert.budget.owner, fact=_alert_fact(alert), note=_describe_alert(alert)) for alert in alerts]
     return {
         "title": "Budgets that run out",
         "empty": "No budget is nearly used or runs out early.",
         "rows": rows[:MAX_LISTED],
         "folded": rows[MAX_LISTED:],
     }
+
+
+def _alert_fact(alert: BudgetAlert) -> str:
+    used = f"{alert.percent:,}% used"
+    return f"campaign, {used}" if isinstance(alert.budget.owner, Campaign) else used
 
 
 def _describe_alert(alert: BudgetAlert) -> str:

@@ -10,7 +10,7 @@ from conflicts.resolver import Policy
 from promotions.engine.definition.discount import check_discount
 from promotions.engine.definition.loyalty import check_loyalty
 from promotions.engine.definition.reader import Definition
-from promotions.engine.facts.basket import SiteFacts, make_basket, make_line
+from promotions.engine.facts.basket import SiteFacts, UnitPrice, make_basket, make_line
 from promotions.engine.facts.consumer import Shopper, Usage
 from promotions.engine.money import money_text
 from promotions.engine.pipeline.decision import Applied, Decision, Refusal
@@ -53,7 +53,7 @@ def example_rows(policy: Policy) -> list[ExampleRow]:
 
 def _decide(policy: Policy) -> Decision:
     lines = [
-        make_line(line_id=sku, sku=sku, quantity=Decimal(units), unit_price_inc_tax=price, unit_price_ex_tax=price)
+        make_line(line_id=sku, sku=sku, quantity=Decimal(units), unit_price=UnitPrice(price, price))
         for sku, units, price in (("SHAMPOO", 3, 400), ("COFFEE", 1, 800))
     ]
     basket = make_basket(

@@ -10,6 +10,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 
 from consumers.admin.framework.formatting import format_moment
@@ -115,10 +116,12 @@ def uplift_page(request: HttpRequest) -> HttpResponse:
     promotion = promotion_of(request, request.GET.get("promotion"))
     if promotion.family != Family.LOYALTY:
         raise Http404("Discounts have no control group.")
+    promotion_url = promotion_page_url(request, family=promotion.family, promotion_id=promotion.pk)
     context = {
         "title": f"Uplift of “{promotion.name}”",
         "promotion": promotion,
-        "promotion_url": promotion_page_url(request, family=promotion.family, promotion_id=promotion.pk),
+        "promotion_url": promotion_url,
+        "way_on": ("Open the Eligibility tab", f"{promotion_url}#eligibility") if promotion_url else None,
         "how": "A control group is set on the Eligibility tab: a share of a group that does not get the promotion, so "
         "that you can see what it changed.",
     }
@@ -136,6 +139,9 @@ def programme_uplift_page(request: HttpRequest) -> HttpResponse:
         "title": f"Uplift of the programme in {year}",
         "years": sorted({*programme_years(account_id=account.pk), this_year}, reverse=True),
         "year": year,
+        "way_on": ("Open account settings", reverse("admin:consumers_account_changelist"))
+        if request.user.has_perm("consumers.view_account")
+        else None,
         "how": "A universal holdout is set in the account's settings: a share of all customers who get no promotion, "
         "so that you can see what the whole programme brings.",
     }

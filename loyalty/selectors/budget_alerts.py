@@ -4,15 +4,24 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import IntEnum
-from zoneinfo import ZoneInfo
 
-from loyalty.selectors.budget_use import WatchedBudget, budgets_used_up, use_by_day, watched_budget
+from consumers.models import Account
+from loyalty.selectors.budget_use import (
+    WatchedBudget,
+    budgets_used_up,
+    use_by_day,
+    watched_budget,
+    watched_campaign_budget,
+)
 from promotions.choices import Family
-from promotions.models import Promotion
+from promotions.models import Campaign, Promotion
 from promotions.selectors.life import promotions_live
 
 NEARLY_USED_PERCENT = 80
 """A limit or budget of which at least this percentage is used is nearly used up."""
+
+
+_UNUSED_COLUMNS = ("description", "eligibility", "content")
 
 
 class BudgetAlertKind(IntEnum):
@@ -37,28 +46,50 @@ class BudgetAlert:
     ends_early: date | None
 
 
-def budgets_watched(
-    *, account_id: int, families: Collection[Family], at: datetime, zone: ZoneInfo
+def budgets_watched(*, account: Account, families: Collection[Family], at: datetime) -> list[WatchedBudget]:
+    """Return the budgets of an account's promotions that are in force."""
+    promotions = Promotion.objects.filter(account=account, family__in=families, budget_amount__isnull=False)
+    live = promotions_live(promotions, at=at).defer(*_UNUSED_COLUMNS).order_by("code", "family")
+    return [watched_budget(promotion, zone=account.zone) for promotion in live]
+
+
+def campaign_budgets_watched(
+    *, account: Account, at: datetime, campaign: Campaign | None = None
 ) -> list[WatchedBudget]:
-    """Return the budgets of an account that are in force."""
-    promotions = Promotion.objects.filter(account_id=account_id, family__in=families, budget_amount__isnull=False)
-    live = promotions_live(promotions, at=at).defer("description", "eligibility", "content").order_by("code", "family")
-    return [watched_budget(promotion, zone=zone) for promotion in live]
+    """Return the budgets of an account's campaigns, or of this one, that have a member in force.
+
+    Members of every family count, whoever asks: all of them take from the budget.
+    """
+    members = Promotion.objects.filter(account=account, campaign__budget_amount__isnull=False)
+    members = members.filter(campaign=campaign) if campaign is not None else members.filter(campaign__archived=False)
+    live = promotions_live(members, at=at).defer(*_UNUSED_COLUMNS).select_related("campaign")
+    by_campaign: dict[Campaign, list[Promotion]] = {}
+    for member in live.order_by("campaign__code", "code", "family"):
+        assert member.campaign is not None  # noqa: S101 - filtered
+        by_campaign.setdefault(member.campaign, []).append(member)
+    return [
+        watched_campaign_budget(owner, owned, currency=account.currency, zone=account.zone)
+        for owner, owned in by_campaign.items()
+    ]
 
 
-def budget_alerts(*, account_id: int, families: Collection[Family], at: datetime, zone: ZoneInfo) -> list[BudgetAlert]:
+def budget_alerts(
+    *, account: Account, families: Collection[Family], at: datetime, with_campaigns: bool = False
+) -> list[BudgetAlert]:
     """Return the alerts of an account's budgets, the most urgent first.
 
     A budget without an end is used up some day: it is among them once it nearly is.
 
     Args:
-        account_id: whose budgets.
+        account: whose budgets; a budget has the days of its time zone.
         families: of promotions to look at.
         at: now.
-        zone: the account's, whose days a budget has.
+        with_campaigns: whether to look at the budgets of campaigns too.
     """
-    budgets = budgets_watched(account_id=account_id, families=families, at=at, zone=zone)
-    today = at.astimezone(zone).date()
+    budgets = budgets_watched(account=account, families=families, at=at)
+    if with_campaigns:
+        budgets += campaign_budgets_watched(account=account, at=at)
+    today = at.astimezone(account.zone).date()
     uses = use_by_day({promotion.pk for budget in budgets for promotion in budget.promotions}, today=today)
     days = budgets_used_up(budgets, uses, today=today)
     alerts = [alert for budget, day in zip(budgets, days, strict=True) if (alert := _alert(budget, day))]

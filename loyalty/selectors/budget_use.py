@@ -13,8 +13,8 @@ from loyalty.choices import PromotionType
 from loyalty.forecast import FORECAST_DAYS, day_used_up
 from loyalty.models import Offer, PromotionDayResult
 from promotions.engine.money import exponent
-from promotions.models import Promotion
-from promotions.selectors.budget import BudgetState, budget_state
+from promotions.models import Campaign, Promotion
+from promotions.selectors.budget import BudgetState, budget_state, campaign_budget_state
 
 _FIGURES = ("redemptions", "discount", "points", "points_value", "vouchers_issued")
 _MILLION = 1_000_000
@@ -42,7 +42,7 @@ class WatchedBudget:
     ``promotions`` are those that take from it.
     """
 
-    owner: Promotion
+    owner: Promotion | Campaign
     state: BudgetState
     first: date
     last: date | None
@@ -57,6 +57,30 @@ def watched_budget(promotion: Promotion, *, zone: ZoneInfo) -> WatchedBudget:
         first=promotion.starts_at.astimezone(zone).date(),
         last=last_day(promotion.ends_at, zone=zone),
         promotions=(promotion,),
+    )
+
+
+def watched_campaign_budget(
+    campaign: Campaign, members: Sequence[Promotion], *, currency: str, zone: ZoneInfo
+) -> WatchedBudget:
+    """Return the budget that a campaign's members share.
+
+    It lasts as long as a member does, or, where one has no end, until the campaign's own.
+
+    Args:
+        campaign: with a budget.
+        members: those in force, at least one.
+        currency: the account's.
+        zone: the account's.
+    """
+    ends = [member.ends_at for member in members if member.ends_at is not None]
+    ends_at = max(ends) if len(ends) == len(members) else campaign.ends_at
+    return WatchedBudget(
+        owner=campaign,
+        state=campaign_budget_state(campaign, currency=currency),
+        first=min(member.starts_at for member in members).astimezone(zone).date(),
+        last=last_day(ends_at, zone=zone),
+        promotions=tuple(members),
     )
 
 

@@ -130,6 +130,17 @@ def new_desk(page: Page, live_server: Any, transactional_db: None) -> Iterator[D
         yield desk
 
 
+BLANK = "<!doctype html><title>Left</title><link rel='icon' href='data:,'>"
+"""A page that asks for nothing more; without an icon of its own the browser would ask for one, some time later."""
+
+
+def leave(page: Page, home: str) -> None:
+    """Leave the open page for a blank one of the same site, for which the browser keeps its process."""
+    page.route(f"{home}/left", lambda route: route.fulfill(body=BLANK, content_type="text/html"))
+    page.goto(f"{home}/left")
+    page.unroute(f"{home}/left")
+
+
 @contextmanager
 def logged_in(page: Page, home: str, build: Callable[[], Scenery]) -> Iterator[Desk]:
     """Log a member of staff in to the account from ``build``; check afterwards what the pages logged and requested."""
@@ -144,7 +155,7 @@ def logged_in(page: Page, home: str, build: Callable[[], Scenery]) -> Iterator[D
 
     def on_console(message: ConsoleMessage) -> None:
         if message.type == "error":
-            desk.console_errors.append(message.text)
+            desk.console_errors.append(f"{message.text} {message.location}")
 
     def on_error(error: Error) -> None:
         desk.console_errors.append(error.stack or str(error))
@@ -156,7 +167,7 @@ def logged_in(page: Page, home: str, build: Callable[[], Scenery]) -> Iterator[D
     page.on("pageerror", on_error)
     page.context.on("request", on_request)
     yield desk
-    page.goto(f"{home}/healthz")
+    leave(page, home)
     page.remove_listener("console", on_console)
     page.remove_listener("pageerror", on_error)
     page.context.remove_listener("request", on_request)

@@ -10,7 +10,7 @@ from loyalty.models import PromotionDayResult
 from loyalty.selectors.budget_alerts import BudgetAlertKind, budget_alerts
 from loyalty.selectors.budget_use import budgets_used_up, use_by_day, watched_budget
 from promotions.choices import Family
-from promotions.models import Promotion, PromotionVersion
+from promotions.models import Campaign, Promotion, PromotionVersion
 from tests.loyalty.till.shop import Shop, make_shop
 
 pytestmark = pytest.mark.django_db
@@ -108,7 +108,7 @@ def test_a_budget_alerts_when_nearly_used_used_up_or_early(
         )
         for ago in range(29)
     )
-    alerts = budget_alerts(account_id=shop.account.pk, families=list(Family), at=NIGHT, zone=LONDON)
+    alerts = budget_alerts(account=shop.account, families=list(Family), at=NIGHT)
     assert [(alert.kind, alert.ends_early is not None) for alert in alerts] == ([(kind, is_early)] if kind else [])
 
 
@@ -122,6 +122,40 @@ def test_only_budgets_in_force_of_the_families_and_the_account_alert_the_most_ur
     shop.discount("d", value="10", budget={"amount": "0.00"})
     make_shop("other").promotion("theirs", budget={"amount": "0"})
     families = [Family.LOYALTY]
-    alerts = budget_alerts(account_id=shop.account.pk, families=families, at=NIGHT, zone=LONDON)
+    alerts = budget_alerts(account=shop.account, families=families, at=NIGHT)
     assert [alert.budget.owner.code for alert in alerts] == ["gone", "none", "nearer", "almost"]
     assert [alert.percent for alert in alerts] == [100, 100, 95, 81]
+
+
+def test_a_campaigns_budget_alerts_by_what_its_members_in_force_take_together(shop: Shop) -> None:
+    """Two members take 90% of the example's use, a half each: 3,420 left last until the Wednesday."""
+    campaign = Campaign.objects.create(
+        account=shop.account, code="c", name="C", budget={"amount": "20000.00"}, budget_amount=20_000_00
+    )
+    Campaign.objects.create(account=shop.account, code="idle", name="Idle", budget_amount=0)
+    halves = [
+        (shop.discount("d", value="10", ends_at=datetime(2026, 3, 5, tzinfo=UTC)), "discount"),
+        (shop.promotion("p", ends_at=datetime(2026, 4, 1, tzinfo=UTC)), "points_value"),
+    ]
+    over = shop.discount("over", value="10", ends_at=NIGHT)
+    for promotion, figure in [*halves, (over, "discount")]:
+        used_as_in_the_example(promotion, figure, 450_000)
+    Promotion.objects.update(campaign=campaign)
+
+    def alerts(*, with_campaigns: bool = True) -> list[Any]:
+        # A user who may see discounts only: what the others take counts all the same.
+        every = budget_alerts(account=shop.account, families=[Family.DISCOUNT], at=NIGHT, with_campaigns=with_campaigns)
+        return [(alert.budget.owner, alert.kind, alert.percent, alert.ends_early) for alert in every]
+
+    Campaign.objects.filter(code="c").update(budget_used=20_000_00 - 3_420_00)
+    assert alerts() == [(campaign, BudgetAlertKind.NEARLY_USED, 82, WEDNESDAY)]
+    assert alerts(with_campaigns=False) == []
+    Campaign.objects.filter(code="c").update(budget_amount=100_000_00, budget_used=78_000_00)
+    assert [kind for _, kind, _, _ in alerts()] == []
+    Promotion.objects.filter(code="p").update(ends_at=None)
+    Campaign.objects.filter(code="c").update(ends_at=datetime(2027, 1, 1, tzinfo=UTC))
+    assert [kind for _, kind, _, _ in alerts()] == [BudgetAlertKind.ENDS_EARLY]
+    Campaign.objects.filter(code="c").update(budget_used=100_000_00)
+    assert [kind for _, kind, _, _ in alerts()] == [BudgetAlertKind.USED_UP]
+    Promotion.objects.update(ends_at=NIGHT)
+    assert alerts() == []

@@ -276,6 +276,10 @@ def test_a_copy_keeps_campaign_funding_and_class(shop: Shop, path: str) -> None:
     shop.manager.put(path, {**BODIES[path], **said})
     copy = shop.manager.post(f"{path}/duplicate", {"code": "copy"}).json()
     assert {name: copy[name] for name in said} == said
+    # An archived campaign takes no new members, copies of its own neither.
+    shop.manager.patch("campaigns/summer", {"archived": True})
+    later = shop.manager.post(f"{path}/duplicate", {"code": "later"}).json()
+    assert {name: later[name] for name in said} == {**said, "campaign": None}
 
 
 def test_a_list_reads_the_campaigns_with_the_promotions(shop: Shop, django_assert_num_queries: Any) -> None:

@@ -16,6 +16,7 @@ from consumers.selectors import row_by_id
 from consumers.types import Context
 from loyalty.admin.calendar import KIND_LABELS
 from loyalty.admin.results.figures import FILES, cells_of, may_download
+from loyalty.admin.results.limits import campaign_budget_used_so_far
 from loyalty.admin.results.period import ALL_TIME, ChosenPeriod, PeriodForm, address_with, period_links, period_of
 from loyalty.admin.results.report import ReportSubject, Table, TableRow, report_context, sites_file
 from loyalty.selectors.results import results_by_promotion
@@ -71,6 +72,7 @@ def campaign_results(request: HttpRequest) -> HttpResponse:
         "kept": {"campaign": campaign.pk},
         "all_time": address_with(request, period=ALL_TIME, first="", last="", page=""),
         "has_members": bool(members),
+        "limits": campaign_budget_used_so_far(campaign, account, at=now),
         "left_out": _left_out(families, members, counted, account.currency),
         "files": [(name.upper(), address_with(request, file=name, page="")) for name in FILES if may_download(request)],
         **report,

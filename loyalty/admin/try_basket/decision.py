@@ -279,7 +279,7 @@ def _benefits(applied: Applied, currency: str) -> Iterator[str]:
     if applied.vouchers:
         yield "1 voucher" if applied.vouchers == 1 else f"{applied.vouchers:,} vouchers"
     if applied.cut:
-        yield "all that was left of its budget"
+        yield "all that was left of the budget"
 
 
 def _notes(

@@ -11,7 +11,10 @@ from promotions.services.campaign import CampaignValues
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedCampaign(Term):
-    """A campaign with its members by family; ``funding`` and ``ledger_class`` are those of all members."""
+    """A campaign with its members by family; ``funding`` and ``ledger_class`` are those of all members.
+
+    ``has_budget`` says that they share a budget.
+    """
 
     code: str
     name: str
@@ -20,6 +23,7 @@ class PlannedCampaign(Term):
     members: Mapping[Family, Sequence[str]]
     funding: tuple[Document, ...] = ()
     ledger_class: str = ""
+    has_budget: bool = False
 
     def values(self, *, made_at: datetime) -> CampaignValues:
         """Return the campaign with its dates."""
@@ -34,6 +38,19 @@ class PlannedCampaign(Term):
 
 
 CAMPAIGNS = (
+    PlannedCampaign(
+        code="everyday-savings",
+        name="Everyday savings",
+        description="What we take off all year, and the points that go with it.",
+        owner="Marketing",
+        starts=-365,
+        ends=120,
+        members={
+            Family.LOYALTY: ("triple-fairtrade", "stock-the-pantry"),
+            Family.DISCOUNT: ("three-for-two", "last-hour", "ten-off-eighty"),
+        },
+        has_budget=True,
+    ),
     PlannedCampaign(
         code="tea-season",
         name="Tea season",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db import reset_queries, transaction
 from django.db.models import F, Sum
@@ -36,6 +37,7 @@ from loyalty.management.demo.programme import Planned
 from loyalty.management.demo.sales import Trade, returns, sales
 from loyalty.models import LedgerEntry, Offer, RedemptionMessage, Reversal, Transaction, Voucher
 from loyalty.selectors.rewards import voucher_is_valid
+from loyalty.selectors.universal_holdout import holdout_period
 from loyalty.selectors.uplift_report import has_control_group
 from loyalty.services.points.adjustment import points_adjust
 from loyalty.services.promotion import loyalty_promotion_save
@@ -47,9 +49,9 @@ from loyalty.services.till.commit import transaction_commit
 from loyalty.services.till.profiling import PROFILER
 from loyalty.services.till.reversal import transaction_reverse
 from loyalty.services.till.sale import Sale
-from loyalty.services.uplift.population import population_freeze, populations_update
+from loyalty.services.uplift.population import population_freeze, populations_update, programme_freeze
 from promotions.models import Campaign, PersonalizedPromotion, Product, Promotion
-from promotions.selectors.budget import budget_state
+from promotions.selectors.budget import budget_state, campaign_budget_state
 from promotions.services.campaign import campaigns_save
 from promotions.services.discount import discount_save
 from promotions.services.personalized.assignments import personalized_lists_assign
@@ -139,7 +141,7 @@ def demo_fill(*, at: datetime, bar: Bar) -> Demo:
         at: now, by which statuses are brought up to date.
         bar: shows the progress of the sales.
     """
-    account, new_sales = _shop(bar)
+    account, new_sales = _shop(at, bar)
     second = _bookshop(bar)
     statuses_sync(at=at)
     results_count(clock=database_now)
@@ -160,7 +162,7 @@ def demo_fill(*, at: datetime, bar: Bar) -> Demo:
     )
 
 
-def _shop(bar: Bar) -> tuple[Account, int]:
+def _shop(at: datetime, bar: Bar) -> tuple[Account, int]:
     """Fill the main account; return it and the number of its sales that are new."""
     account = _account(
         code=ACCOUNT,
@@ -169,6 +171,7 @@ def _shop(bar: Bar) -> tuple[Account, int]:
             currency=shop.CURRENCY,
             time_zone=shop.TIME_ZONE,
             other_earn_rates=shop.EARN_RATES,
+            universal_holdout=shop.universal_holdout(today=at.astimezone(ZoneInfo(shop.TIME_ZONE)).date()),
         ),
     )
     created_at = account.created_at.astimezone(account.zone)
@@ -193,7 +196,17 @@ def _shop(bar: Bar) -> tuple[Account, int]:
         adjustments=40,
         claims=60,
     )
-    return account, _fill(account, content, created_at, bar)
+    new_sales = _fill(account, content, created_at, bar)
+    _programme(account, created_at)
+    return account, new_sales
+
+
+def _programme(account: Account, created_at: datetime) -> None:
+    """List who is compared for the programme, as the task would have on the day the holdout or the year began."""
+    for year in range(created_at.year - 1, created_at.year + 1):
+        period = holdout_period(account, year)
+        if period is not None:
+            programme_freeze(account=account, year=year, at=period[0])
 
 
 def _bookshop(bar: Bar) -> Account:
@@ -245,6 +258,7 @@ def _fill(account: Account, content: _Content, created_at: datetime, bar: Bar) -
     _promotions(account, content, created_at)
     new = _sales(account, sales(trade, until=created_at, count=content.sales), created_at, bar)
     _budget(account, content, created_at)
+    _campaign_budgets(account, content.campaigns, created_at)
     _adjustments(account, content.adjustments, created_at)
     _claims(account, content.claims, created_at)
     return new
@@ -383,6 +397,18 @@ def _budget(account: Account, content: _Content, created_at: datetime) -> None:
             amount = max(round(used / 45) * 50, 50)
             values = replace(plan.values(made_at=created_at), budget={"amount": f"{amount}.00", "when_short": "cut"})
             discount_save(account=account, values=values, author=DEMO, at=created_at)
+
+
+def _campaign_budgets(account: Account, planned: Sequence[PlannedCampaign], created_at: datetime) -> None:
+    """Give campaigns that are planned with one, unless they have it, a round budget of which most is used."""
+    for plan in planned:
+        campaign = Campaign.objects.get(account=account, code=plan.code)
+        if plan.has_budget and campaign.budget is None:
+            given = Promotion.objects.filter(campaign=campaign).aggregate(given=Sum("saving_given"))["given"] or 0
+            used = Decimal(campaign_budget_state(campaign, currency=account.currency).text(given))
+            budget = {"amount": f"{max(round(used / 42) * 50, 50)}.00", "when_short": "cut"}
+            values = replace(plan.values(made_at=created_at), budget=budget)
+            campaigns_save(account_id=account.pk, rows=[values], author=DEMO, at=created_at)
 
 
 def _purses(account: Account, *, at: datetime) -> dict[str, list[str]]:

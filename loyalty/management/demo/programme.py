@@ -325,7 +325,9 @@ PROMOTIONS: tuple[Planned, ...] = (
         outcome={"multiplier": "2", "multiplier_scope": "basket", "activity_type": "Double points"},
         eligibility={
             "transaction_rules": all_of(("transaction_weekday", "is_any_of", ["saturday", "sunday"])),
+            # Its own control group measures it: nobody else is held out.
             "control_group": {"group": "pilot", "percentage": "20"},
+            "ignores_universal_holdout": True,
         },
         content=_content(
             "Twice the points, all weekend",

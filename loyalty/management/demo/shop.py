@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from consumers.choices import ConsumerKind, MembershipStatus
+from consumers.services.account import HoldoutValues
 from consumers.services.consumer import CardValues, ConsumerValues, LoyaltyValues
 from consumers.services.group import GroupValues
 from consumers.services.site import SiteValues
@@ -20,7 +21,15 @@ TIME_ZONE = "Europe/London"
 EARN_RATES = {"EUR": "0.85", "USD": "0.8"}
 CONSUMERS = 2000
 
+HELD_OUT, HELD_OUT_FOR = Decimal(5), timedelta(days=90)
+"""The percentage of consumers that is the universal holdout, and since when."""
+
 PARIS, NEW_YORK = "Europe/Paris", "America/New_York"
+
+
+def universal_holdout(*, today: date) -> HoldoutValues:
+    """Return who is held out of all promotions: no end, so that the page has a year to show whenever it is opened."""
+    return HoldoutValues(percentage=HELD_OUT, starts_on=today - HELD_OUT_FOR)
 
 
 def _site(number: str, name: str, address: tuple[str, str, str, str], zone: str = "") -> SiteValues:

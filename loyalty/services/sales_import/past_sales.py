@@ -25,7 +25,15 @@ from loyalty.models import AppliedPromotion, LedgerEntry, PromotionUsage, Transa
 from loyalty.services.sales_import.sales_file import Invoice, Reason, RejectedRow, SalesFile, SalesIndex, SoldRow
 from loyalty.services.till.reads import products_read
 from loyalty.services.till.records import StoredLine, StoredProduct, lines_to_json
-from promotions.engine.facts.basket import Line, LineValues, ProductFacts, line_traits, make_line, value_lines
+from promotions.engine.facts.basket import (
+    Line,
+    LineValues,
+    ProductFacts,
+    UnitPrice,
+    line_traits,
+    make_line,
+    value_lines,
+)
 from promotions.engine.money import from_minor, money_text, price_text, to_minor, to_minor_price
 from promotions.models import Product
 
@@ -325,8 +333,9 @@ def _sold(row: SoldRow, *, product: ProductFacts | None, currency: str) -> Line:
         line_id="",
         sku=row.sku,
         quantity=abs(row.quantity),
-        unit_price_inc_tax=to_minor_price(row.unit_price_inc_tax, currency),
-        unit_price_ex_tax=to_minor_price(row.unit_price_ex_tax, currency),
+        unit_price=UnitPrice(
+            to_minor_price(row.unit_price_inc_tax, currency), to_minor_price(row.unit_price_ex_tax, currency)
+        ),
         category=row.category,
         brand=row.brand,
         traits=line_traits(quantity=row.quantity, product=product),

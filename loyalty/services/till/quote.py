@@ -4,7 +4,7 @@
 (``read_usage``), evaluates, and checks the size of the decision (``check_size``).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -38,6 +38,7 @@ from promotions.engine.facts.basket import (
     Line,
     ProductFacts,
     TransactionTexts,
+    UnitPrice,
     line_traits,
     make_basket,
     make_line,
@@ -324,8 +325,10 @@ def sale_basket(sale: Sale, *, site: SitePlace, products: dict[str, ProductFacts
             line_id=line.line_id,
             sku=line.sku,
             quantity=line.quantity,
-            unit_price_inc_tax=to_minor_price(line.unit_price_inc_tax, sale.currency),
-            unit_price_ex_tax=to_minor_price(line.unit_price_ex_tax, sale.currency),
+            unit_price=UnitPrice(
+                to_minor_price(line.unit_price_inc_tax, sale.currency),
+                to_minor_price(line.unit_price_ex_tax, sale.currency),
+            ),
             category=line.category,
             brand=line.brand,
             traits=line_traits(
@@ -376,24 +379,10 @@ def read_usage(
     With ``contended`` the usage is good for a commit, and comes with the progress under all promotions in force for
     which the consumer has any: a sale adds to these too.
     """
-    snapshot, record = prepared.snapshot, prepared.record
+    snapshot = prepared.snapshot
     evaluated = (*prepared.candidates, *explanation.promotions)
     promotions = {promotion.id: promotion for promotion in evaluated}
-    stored = usage_read(
-        UsageRequest(
-            account_pk=snapshot.account_pk,
-            consumer_pk=record.consumer.pk if record is not None else None,
-            promotion_ids=[promotion.id for promotion in promotions.values() if promotion.is_tracked],
-            periods=_period_requests(promotions.values(), prepared) if record is not None else (),
-            allowances=_allowance_requests(promotions.values(), prepared) if record is not None else (),
-            limited_ids=_limited_ids(promotions.values(), snapshot.rulebook),
-            campaign_ids=_campaign_ids(promotions.values(), snapshot.rulebook),
-            offer_ids=_stocked_offer_ids(promotions.values(), snapshot),
-            backend_ids=_backend_ids(promotions.values(), prepared),
-            voucher_codes=[voucher_key(code) for code in prepared.sale.vouchers],
-        ),
-        contended=contended,
-    )
+    stored = usage_read(_usage_request(promotions.values(), prepared), contended=contended)
     if contended is not None:
         promotions |= _in_force_with_progress(stored, prepared)
     with_rules = {promotion.id: promotion for promotion in evaluated if promotion.application_rules}
@@ -418,6 +407,23 @@ def read_usage(
         rebuilt=frozenset(rebuilt),
         lists=stored.lists,
         vouchers=stored.vouchers,
+    )
+
+
+def _usage_request(promotions: Collection[Promotion], prepared: PreparedSale) -> UsageRequest:
+    """Return what to ask the database about the promotions that are evaluated for a sale."""
+    snapshot, record = prepared.snapshot, prepared.record
+    return UsageRequest(
+        account_pk=snapshot.account_pk,
+        consumer_pk=record.consumer.pk if record is not None else None,
+        promotion_ids=[promotion.id for promotion in promotions if promotion.is_tracked],
+        periods=_period_requests(promotions, prepared) if record is not None else (),
+        allowances=_allowance_requests(promotions, prepared) if record is not None else (),
+        limited_ids=_limited_ids(promotions, snapshot.rulebook),
+        campaign_ids=_campaign_ids(promotions, snapshot.rulebook),
+        offer_ids=_stocked_offer_ids(promotions, snapshot),
+        backend_ids=_backend_ids(promotions, prepared),
+        voucher_codes=[voucher_key(code) for code in prepared.sale.vouchers],
     )
 
 

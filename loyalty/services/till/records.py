@@ -16,7 +16,7 @@ from loyalty.choices import VoucherStatus
 from loyalty.services.till.decision_inputs import DecisionInputs
 from loyalty.services.till.sale import SaleLine
 from promotions.engine.benefits.vouchers import Benefit, PresentedVoucher
-from promotions.engine.facts.basket import Line, LineTraits, ProductFacts, make_line
+from promotions.engine.facts.basket import Line, LineTraits, ProductFacts, UnitPrice, make_line
 from promotions.engine.money import money_text, to_minor_price
 from promotions.engine.pipeline.decision import LineResult
 
@@ -130,8 +130,10 @@ class StoredLine(Struct, kw_only=True):
             line_id=self.line_id,
             sku=self.sku,
             quantity=quantity,
-            unit_price_inc_tax=to_minor_price(Decimal(self.unit_price_inc_tax), currency),
-            unit_price_ex_tax=to_minor_price(Decimal(self.unit_price_ex_tax), currency),
+            unit_price=UnitPrice(
+                to_minor_price(Decimal(self.unit_price_inc_tax), currency),
+                to_minor_price(Decimal(self.unit_price_ex_tax), currency),
+            ),
             category=self.category,
             brand=self.brand,
             traits=self.traits,

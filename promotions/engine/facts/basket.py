@@ -94,6 +94,13 @@ def line_traits(
     return LineTraits(is_weighed, no_discount, no_points)
 
 
+class UnitPrice(NamedTuple):
+    """What one unit costs, with and without tax, in minor units, unrounded."""
+
+    inc_tax: int | Fraction
+    ex_tax: int | Fraction
+
+
 class Line(NamedTuple):
     """A line as the till sent it. Unit prices in minor units, unrounded; below zero only with both flags.
 
@@ -123,13 +130,12 @@ def make_line(
     line_id: str,
     sku: str,
     quantity: Decimal,
-    unit_price_inc_tax: int | Fraction,
-    unit_price_ex_tax: int | Fraction,
+    unit_price: UnitPrice,
     category: str = "",
     brand: str = "",
     traits: LineTraits = ORDINARY,
 ) -> Line:
-    """Return a line with its unit prices in minor units.
+    """Return a line.
 
     A fractional quantity of a line that was counted is what a return left: whole units, and a weighed part of one.
     """
@@ -138,8 +144,8 @@ def make_line(
     weight = None if units == quantity else quantity - units
     return Line(
         sku,
-        unit_price_inc_tax,
-        unit_price_ex_tax,
+        unit_price.inc_tax,
+        unit_price.ex_tax,
         category,
         brand,
         no_discount,

@@ -88,7 +88,7 @@ def promotion_duplicate(
 ) -> Promotion:
     """Create a draft copy under another code; without a ``name`` it gets the promotion's name and “(copy)”.
 
-    Without dates it gets the promotion's.
+    Without dates it gets the promotion's. It is in the same campaign, unless that is archived and takes no new members.
 
     Raises:
         PromotionsError: the code is taken or invalid (``code``), the name is too long (``name``), or a date that was
@@ -119,6 +119,9 @@ def promotion_duplicate(
         duplicate.draft, duplicate.archived, duplicate.stopped_at = True, False, None
         duplicate.status, duplicate.version, duplicate.redemptions = "", 0, 0
         duplicate.budget_used = duplicate.saving_given = 0
+        # No race: the account's lock is held, under which campaigns are archived.
+        if source.campaign is not None and source.campaign.archived:
+            duplicate.campaign, duplicate.in_campaign_budget = None, False
         references = [
             Reference(kind=kind, key=key, path="") for kind, key in source.references.values_list("kind", "key")
         ]

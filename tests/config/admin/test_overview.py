@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from consumers.choices import StaffRole
 from loyalty.models import LedgerEntry, RedemptionMessage, Voucher
-from promotions.models import Promotion
+from promotions.models import Campaign, Promotion
 from tests.consumers.admin.office import Office, fill, log_in, make_office, save_discount, save_promotion, sell
 from tests.consumers.builders import make_role
 
@@ -91,10 +91,15 @@ def test_budgets_that_run_out_are_said_in_words_and_lead_to_their_promotion(offi
     for number in range(4):
         save_promotion(office.account, code=f"p{number}", budget={"amount": "2000"})
         Promotion.objects.filter(code=f"p{number}").update(budget_used=1_600 + number)
+    campaign = Campaign.objects.create(
+        account=office.account, code="autumn", name="Autumn", budget_amount=50_000, budget_used=50_000
+    )
+    Promotion.objects.filter(code="p0").update(campaign=campaign)
     (budgets,) = [rows for rows in office.page("index").context["lists"] if rows["title"] == "Budgets that run out"]
-    assert [(row["fact"], row["note"]) for row in budgets["rows"][:4]] == [
+    assert [(row["fact"], row["note"]) for row in budgets["rows"][:5]] == [
         ("107% used", "Used up: 107.30 of 100.00 GBP given."),
         ("100% used", "Used up: 100.00 of 100.00 GBP given."),
+        ("campaign, 100% used", "Used up: 500.00 of 500.00 GBP given."),
         ("94% used", "5.10 of 100.00 GBP left."),
         ("80% used", "400 of 2,000 points left."),
     ]
@@ -102,8 +107,9 @@ def test_budgets_that_run_out_are_said_in_words_and_lead_to_their_promotion(offi
     discount = Promotion.objects.get(code="honour")
     assert f'href="/admin/promotions/discount/{discount.pk}/change/">{discount.name}</a>' in html
     # None is left out: those that do not fit are folded.
-    assert len(budgets["rows"] + budgets["folded"]) == 7
-    assert "Show 2 more" in html
+    assert len(budgets["rows"] + budgets["folded"]) == 8
+    assert "Show 3 more" in html
+    assert f'href="/admin/promotions/campaign/{campaign.pk}/change/">Autumn</a>' in html
     listed = office.page("promotions_discount_changelist").content.decode()
     assert "Budget: 94.90 of 100.00 GBP" in listed
     refuse = Promotion.objects.get(code="refuse")

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from consumers.author import Author
 from consumers.choices import KeyRole, StaffRole
-from consumers.models import Account, User
+from consumers.models import Account, Consumer, User
 from consumers.services.account import account_create, api_key_create
 from consumers.services.consumer import CardValues, ConsumerValues, LoyaltyValues, consumers_save
 from consumers.services.group import GroupValues, groups_save
@@ -23,6 +23,7 @@ from consumers.services.job import job_create
 from consumers.services.site import SiteValues, sites_save
 from consumers.services.staff import staff_member_add
 from loyalty.choices import Benefit, PromotionType
+from loyalty.models import UpliftMember, UpliftPopulation
 from loyalty.services.promotion import loyalty_promotion_save
 from loyalty.services.rewards.offer import OfferValues, offers_save
 from loyalty.services.till.commit import transaction_commit
@@ -183,6 +184,25 @@ def fill(account: Account, *, rows: int = 1) -> None:
         save_discount(account, code=f"{code}-discount-{n}", name=f"Discount of {code}")
     for n in numbers:
         sell(account, reference=f"{code}-T{n}", consumer=f"{code}-c{n}")
+    measure_programme(account)
+
+
+def measure_programme(account: Account) -> None:
+    """Measure this year of the programme: every other consumer is held out, and each has visited once."""
+    now, consumers = timezone.now(), list(Consumer.objects.filter(account=account).order_by("pk"))
+    population = UpliftPopulation.objects.create(
+        account=account,
+        year=now.astimezone(account.zone).year,
+        percentage=Decimal(50),
+        measured_from=now - timedelta(days=1),
+        frozen_at=now - timedelta(days=1),
+        members=len(consumers),
+        is_complete=True,
+    )
+    UpliftMember.objects.bulk_create(
+        UpliftMember(population=population, consumer=consumer, is_control=bool(position % 2), visits=1)
+        for position, consumer in enumerate(consumers)
+    )
 
 
 def save_discount(account: Account, **values: Any) -> Promotion:

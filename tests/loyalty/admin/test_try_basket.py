@@ -97,7 +97,7 @@ def test_a_large_number_of_points_is_grouped(office: Office) -> None:
     [
         (
             {"budget": {"amount": "30", "when_short": "cut"}},
-            "It applies once: 30 points, all that was left of its budget.",
+            "It applies once: 30 points, all that was left of the budget.",
         ),
         (
             {"budget": {"amount": "30"}},

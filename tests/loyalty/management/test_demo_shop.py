@@ -4,6 +4,8 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -25,6 +27,7 @@ from loyalty.models import (
 )
 from promotions.choices import DiscountType, Status
 from promotions.models import (
+    Campaign,
     Discount,
     PersonalizedList,
     PersonalizedPromotion,
@@ -80,11 +83,30 @@ def test_the_demo_has_discounts_of_every_type_status_and_source() -> None:
 
 
 def test_members_were_listed_when_the_promotion_with_a_control_group_started_and_are_measured() -> None:
-    population = UpliftPopulation.objects.select_related("promotion").get()
+    population = UpliftPopulation.objects.select_related("promotion").get(promotion__isnull=False)
     assert population.promotion is not None
     assert (population.promotion.code, population.is_complete) == ("double-weekend", True)
     assert population.frozen_at == population.measured_from == population.promotion.starts_at
     assert UpliftMember.objects.filter(sales__gt=0).exists()
+
+
+def test_the_programme_is_measured_against_a_universal_holdout_that_leaves_the_other_control_group_alone() -> None:
+    account = Account.objects.get(code="demo")
+    today = account.created_at.astimezone(account.zone).date()
+    assert (account.holdout_percentage, account.holdout_starts_on) == (Decimal(5), today - timedelta(days=90))
+    this_year = UpliftPopulation.objects.get(year=today.year)
+    assert (this_year.account, this_year.members, this_year.is_complete) == (account, 120, True)
+    assert this_year.frozen_at == this_year.measured_from
+    assert set(UpliftMember.objects.filter(population=this_year).values_list("is_control", flat=True)) == {True, False}
+    ignoring = Promotion.objects.filter(eligibility__ignores_universal_holdout=True)
+    assert list(ignoring.values_list("code", flat=True)) == ["double-weekend"]
+
+
+def test_the_members_of_a_campaign_share_a_budget_of_which_most_is_used() -> None:
+    campaign = Campaign.objects.get(budget__isnull=False)
+    given = Promotion.objects.filter(campaign=campaign, in_campaign_budget=True).aggregate(given=Sum("saving_given"))
+    assert campaign.budget_used == given["given"]
+    assert 0 < campaign.budget_used < (campaign.budget_amount or 0)
 
 
 def test_each_personalized_promotion_has_lists_choices_and_a_discount() -> None:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from consumers.choices import StaffRole
 from loyalty.services.results.count import results_count
-from promotions.models import Campaign
+from promotions.models import Campaign, Promotion
 from tests.consumers.admin.office import log_in
 from tests.consumers.builders import take_away
 from tests.loyalty.results.test_pages import MARCH, words
@@ -75,6 +75,19 @@ def test_a_campaigns_page_adds_up_its_members_and_says_who_pays(client: Client) 
     assert "Thu 5 Mar 2026" in text
     assert "Without 1 member in other currencies than GBP." in text
     assert "bap" not in text
+
+
+def test_it_says_what_part_of_its_budget_is_used_whatever_the_period(shop: Shop, client: Client) -> None:
+    assert "<progress" not in page(client).content.decode()
+    Campaign.objects.filter(code="summer").update(budget_amount=10_00, budget_used=4_00)
+    for query in (MARCH, "&first=2025-01-01&last=2025-01-02"):
+        assert "Budget: 4.00 of 10.00 GBP used, 6.00 left (40%) 40% Too little was used in the last 4 weeks" in words(
+            page(client, query=query)
+        )
+    Promotion.objects.update(ends_at=timezone.now())
+    text = words(page(client))
+    assert "6.00 left (40%) 40%" in text
+    assert "Too little" not in text
 
 
 def test_its_form_leads_to_the_results_and_back(client: Client) -> None:

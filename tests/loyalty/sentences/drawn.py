@@ -126,6 +126,7 @@ def _eligibility(random: Random, *, transaction: bool) -> Document:
         "transaction_rules": maybe(random, lambda: draw_tree(random, Scope.TRANSACTION)),
         "line_item_rules": maybe(random, lambda: draw_tree(random, Scope.LINE_ITEM)),
         "always_apply": random.random() < 0.5,
+        "ignores_universal_holdout": random.random() < 0.5,
         "total_redemption_limit": maybe(random, random.choice([1, 2, 5])),
     }
     if random.randrange(3) == 0:
@@ -183,7 +184,10 @@ def _own_outcome(random: Random, kind: str) -> Document:
 
 @dataclass(frozen=True, kw_only=True)
 class DrawnPromotion:
-    """A promotion as its form sends it."""
+    """A promotion as its form sends it.
+
+    ``in_holdout`` says whether the account's universal holdout is of every customer, or of nobody.
+    """
 
     family: str
     type: str
@@ -193,6 +197,7 @@ class DrawnPromotion:
     ends_at: datetime | None
     budget: Document | None = None
     customer_budget: Document | None = None
+    in_holdout: bool = False
 
 
 def _common(random: Random, *, points: bool = False) -> Document:
@@ -207,6 +212,7 @@ def _common(random: Random, *, points: bool = False) -> Document:
         "ends_at": maybe(random, START + timedelta(days=14)),
         "budget": maybe(random, budget, one_in=3),
         "customer_budget": maybe(random, lambda: budget(period=period), one_in=3),
+        "in_holdout": random.randrange(6) == 0,
     }
 
 

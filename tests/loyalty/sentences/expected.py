@@ -158,9 +158,10 @@ class _Past:
 
 @dataclass
 class Promise:
-    """The claims of a sentence, and what happened so far."""
+    """The claims of a sentence, and what happened so far; ``in_holdout`` says that customers are held out of all."""
 
     claims: Claims
+    in_holdout: bool = False
     used: int = 0
     used_by: dict[tuple[str, date], int] = field(default_factory=dict)
     past: dict[str, list[_Past]] = field(default_factory=dict)
@@ -204,11 +205,12 @@ class Promise:
             "identified customers": sale.consumer is not None,
             "loyalty members": sold.member,
         }[claims.who]
-        held_out = False
+        # Those whom the till does not know cannot be held out.
+        held_out = self.in_holdout and sale.consumer is not None and not claims.holdout_too
         if claims.held_out is not None:
             percentage, group = claims.held_out
             code = next(code for code, name in GROUPS.items() if name == group)
-            held_out = percentage == "100" and code in sold.facts["groups"]
+            held_out |= percentage == "100" and code in sold.facts["groups"]
         return (
             in_time
             and who

@@ -130,6 +130,7 @@ class Claims:
     period: str = "promotion"
     budgets: tuple[Budget, ...] = ()
     held_out: tuple[str, str] | None = None
+    holdout_too: bool = False
     always: bool = False
     added: tuple[str, ...] = ()
 
@@ -502,6 +503,8 @@ def _with_extras(claims: Claims, others: list[str]) -> Claims:
     for other in others:
         if other == "It applies even when another promotion wins":
             claims = replace(claims, always=True)
+        elif other == "Customers in the universal holdout get it too":
+            claims = replace(claims, holdout_too=True)
         elif match := re.fullmatch(r"([\d.]+)% of the group (.+) are a control group and do not get it", other):
             claims = replace(claims, held_out=(match[1], unquoted(match[2])))
         elif match := re.fullmatch(r"The till adds (.+?) if the basket has (?:none(?: of .+)?|no products .+)", other):

@@ -7,7 +7,7 @@ another is worked out, and the engine decides the same sales. ``SENTENCES=5000``
 import os
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from fractions import Fraction
 from random import Random
@@ -46,6 +46,7 @@ from tests.promotions.engine.builders import (
     line,
     make_basket,
     make_discount,
+    make_holdout,
     make_list,
     make_offer,
     make_personalized,
@@ -118,6 +119,7 @@ class Shop:
     """The engine with the counters and the progress that a till keeps between sales."""
 
     promotion: Promotion
+    in_holdout: bool = False
     total: int = 0
     by_customer: dict[tuple[str, date | None], int] = field(default_factory=dict)
     progress: dict[str, Progress] = field(default_factory=dict)
@@ -146,7 +148,7 @@ class Shop:
             shopper=shopper_of(sale, basket),
             anonymous=sale.consumer is None,
             usage=usage,
-            terms=make_terms(EUR="1"),
+            terms=replace(make_terms(EUR="1"), universal_holdout=make_holdout() if self.in_holdout else None),
             offers=[
                 make_offer("gift", perceived_value=str(VOUCHER_VALUE)),
                 make_offer("jackpot", perceived_value="100000"),
@@ -213,7 +215,7 @@ _JACKPOTS: dict[str, dict[str, Any]] = {
 
 def rival_of(drawn: DrawnPromotion) -> Promotion:
     """Make a promotion of the same type and subtype that gives more than any drawn one."""
-    life: dict[str, Any] = {"currency": drawn.currency, "starts_at": START}
+    life: dict[str, Any] = {"currency": drawn.currency, "starts_at": START, "ignores_universal_holdout": True}
     if drawn.family == "discount":
         return make_discount("rival", "percentage", value="99", **life)
     subtype = {name: drawn.outcome[name] for name in ("multiplier_scope", "issue_points_on") if name in drawn.outcome}
@@ -248,7 +250,8 @@ def test_a_sentence_promises_what_the_engine_gives(account: Account, draw: Calla
     def check(random: Random) -> None:
         drawn = draw(random)
         sentence = describe(account, drawn)
-        promise, shop, rival = Promise(read_sentence(sentence)), Shop(compiled(drawn)), rival_of(drawn)
+        promise = Promise(read_sentence(sentence), in_holdout=drawn.in_holdout)
+        shop, rival = Shop(compiled(drawn), in_holdout=drawn.in_holdout), rival_of(drawn)
         for number, sale in enumerate(draw_sales(random, count=6, currency=drawn.currency), start=1):
             beside_rival = shop.sell(sale, rival)
             decision, actual = shop.sell(sale)

@@ -1,5 +1,7 @@
 """The page says what to do, in the words of a marketer."""
 
+import re
+
 import pytest
 
 from loyalty.admin.uplift import headline_of
@@ -8,6 +10,7 @@ from loyalty.models import UpliftPopulation
 from loyalty.selectors.uplift_report import MetricUplift, UpliftReport
 from loyalty.uplift.statistics import ArmSums, SampleRatio, sample_ratio
 from loyalty.uplift.verdict import Estimate, days_more, estimate_arms, verdict_of
+from tests.consumers.admin.office import make_office, measure_programme, save_promotion
 
 
 def sums(*, n: int, mean: float, deviation: float) -> ArmSums:
@@ -61,3 +64,20 @@ def test_a_wrong_sample_ratio_hides_the_verdict() -> None:
 def test_too_few_members_say_so() -> None:
     few = report(contribution=9, sales=11, n=10)
     assert headline_of(few, currency="GBP") == "Not known yet: too few customers have been measured."
+
+
+@pytest.mark.django_db
+def test_a_page_with_nothing_to_compare_leads_to_where_that_is_changed() -> None:
+    office = make_office()
+    promotion = save_promotion(office.account)
+    pages = {
+        f"uplift/?promotion={promotion.pk}": f"/admin/loyalty/loyaltypromotion/{promotion.pk}/change/#eligibility",
+        "programme-uplift/": "/admin/consumers/account/",
+    }
+    for address, leads_to in pages.items():
+        (content,) = re.findall(
+            "<h2>Nothing to compare.*?</div>", office.client.get(f"/admin/{address}").content.decode()
+        )
+        assert f'href="{leads_to}"' in content
+    measure_programme(office.account)
+    assert "have joined" not in office.client.get("/admin/programme-uplift/").content.decode()

@@ -84,8 +84,10 @@ def line(
         line_id=line_id or f"{sku}/{quantity}/{price}",
         sku=sku,
         quantity=Decimal(quantity),
-        unit_price_inc_tax=to_minor_price(Decimal(price), currency),
-        unit_price_ex_tax=to_minor_price(Decimal(price if ex_tax is None else ex_tax), currency),
+        unit_price=baskets.UnitPrice(
+            to_minor_price(Decimal(price), currency),
+            to_minor_price(Decimal(price if ex_tax is None else ex_tax), currency),
+        ),
         category=category,
         brand=brand,
         traits=baskets.line_traits(quantity=Decimal(quantity), product=None, **said),

@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promotions.engine.facts.basket import Basket, Line, LineTraits, ProductFacts, line_traits, make_line, value_lines
+from promotions.engine.facts.basket import (
+    Basket,
+    Line,
+    LineTraits,
+    ProductFacts,
+    UnitPrice,
+    line_traits,
+    make_line,
+    value_lines,
+)
 from promotions.engine.pipeline.decision import Decision
 from tests.promotions.engine.builders import (
     applied,
@@ -133,7 +142,7 @@ def test_quantity_in_rules_is_the_sum_of_the_quantities_sent() -> None:
 
 
 def left_of_counted(quantity: str) -> Line:
-    return make_line(line_id="1", sku="A", quantity=Decimal(quantity), unit_price_inc_tax=1000, unit_price_ex_tax=1000)
+    return make_line(line_id="1", sku="A", quantity=Decimal(quantity), unit_price=UnitPrice(1000, 1000))
 
 
 def test_what_is_left_of_a_counted_unit_is_weighed_and_the_others_are_counted() -> None:
