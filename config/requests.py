@@ -12,6 +12,7 @@ from django_structlog.middlewares import RequestMiddleware
 
 logger = structlog.getLogger(__name__)
 
+REQUEST_ID = "HTTP_X_REQUEST_ID"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:+/=@-]{1,128}")
 _PERSONAL = ("/api/", "/admin/")
 
@@ -27,16 +28,25 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        sent = request.META.get("HTTP_X_REQUEST_ID", "")
-        request_id = sent if sent and _REQUEST_ID.fullmatch(sent) else str(uuid.uuid4())
-        # Where ``RequestLogMiddleware`` takes it from.
-        request.META["HTTP_X_REQUEST_ID"] = request_id
+        request_identify(request)
         response = self.get_response(request)
-        headers = response.headers
-        headers["X-Request-Id"] = request_id
-        if request.path_info.startswith(_PERSONAL) and "Cache-Control" not in headers:
-            headers["Cache-Control"] = "no-store"
+        response_identify(request, response)
         return response
+
+
+def request_identify(request: HttpRequest) -> None:
+    """Give a request its id, where ``RequestLogMiddleware`` and ``response_identify`` take it from."""
+    sent = request.META.get(REQUEST_ID, "")
+    if not sent or not _REQUEST_ID.fullmatch(sent):
+        request.META[REQUEST_ID] = str(uuid.uuid4())
+
+
+def response_identify(request: HttpRequest, response: HttpResponse) -> None:
+    """Give an answer the id of its request, and keep it out of caches if it names people."""
+    headers = response.headers
+    headers["X-Request-Id"] = request.META[REQUEST_ID]
+    if request.path_info.startswith(_PERSONAL) and "Cache-Control" not in headers:
+        headers["Cache-Control"] = "no-store"
 
 
 class RequestLogMiddleware(RequestMiddleware):
@@ -45,7 +55,7 @@ class RequestLogMiddleware(RequestMiddleware):
     def prepare(self, request: HttpRequest) -> None:
         # Without the line that a request has begun, and without the mapping of all headers, which costs as much as the
         # rest of the middleware.
-        structlog.contextvars.bind_contextvars(request_id=request.META["HTTP_X_REQUEST_ID"])
+        structlog.contextvars.bind_contextvars(request_id=request.META[REQUEST_ID])
         self.bind_user_id(request)
 
     @staticmethod

@@ -86,6 +86,13 @@ def normalized_query(query: QueryDict) -> QueryDict:
     return changed
 
 
+def query_normalize(request: HttpRequest) -> None:
+    """Put the texts of a request's query string into NFC."""
+    query = request.META.get("QUERY_STRING", "")
+    if "%" in query or not query.isascii():
+        request.GET = normalized_query(request.GET)  # type: ignore[assignment]
+
+
 class NormalizedTextsMiddleware:
     """Puts the texts of every query string, and of every form of the back office, into NFC."""
 
@@ -93,9 +100,7 @@ class NormalizedTextsMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        query = request.META.get("QUERY_STRING", "")
-        if "%" in query or not query.isascii():
-            request.GET = normalized_query(request.GET)  # type: ignore[assignment]
+        query_normalize(request)
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Callable[..., HttpResponse], *_: object) -> None:
