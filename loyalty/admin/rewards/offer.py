@@ -230,7 +230,7 @@ class OfferAdmin(ImportExportMixin, KeyedAdmin):
             messages.warning(request, NO_PERCEIVED_VALUE)
 
     def response_add(self, request: HttpRequest, obj: Offer, post_url_continue: str | None = None) -> HttpResponse:
-        response = super().response_add(request, obj, post_url_continue)
+        response: HttpResponse = super().response_add(request, obj, post_url_continue)
         # In the window that a promotion's form opened, that promotion is the one that issues it.
         may_be_issued = obj.kind == OfferKind.PERSONALISED and not obj.archived and IS_POPUP_VAR not in request.POST
         if may_be_issued and request.user.has_perm("loyalty.add_loyaltypromotion"):
