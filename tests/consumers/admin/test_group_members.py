@@ -70,6 +70,7 @@ def test_a_group_shows_its_members(office: Office) -> None:
     assert "Person g1" in page
     assert "Person c1" not in page
     assert "Remove selected" in page
+    assert "Consumer ID" in page, "as on the consumer's own page"
 
 
 def test_members_are_paged_and_counted(office: Office) -> None:
