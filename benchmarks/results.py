@@ -89,11 +89,11 @@ _OTHERS = f"""
 """  # noqa: S608 - names are the model's own
 _COUNTING = """
 import sys, time
-import django
-django.setup()
+from config.celery import give_way
 from django.utils import timezone
 from loyalty.models import ResultsMark
 from loyalty.services.results.count import results_count
+give_way()
 while True:
     if sys.argv[1] == "backlog":
         ResultsMark.objects.update(counted_to=0, summed_to=0)

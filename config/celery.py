@@ -3,13 +3,14 @@
 The database is the queue of record: a task only says "look now", so a lost or repeated task does no harm.
 """
 
+import gc
 import os
 from contextlib import suppress
 from typing import Any
 
 import django
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_init
 from django.conf import settings
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
@@ -105,6 +106,25 @@ def jobs_nudge(**kwargs: Any) -> None:
 
 
 jobs_waiting.connect(jobs_nudge)
+
+
+NICENESS = 5
+"""By how much a worker's priority is below that of the web server, which answers tills."""
+
+
+@worker_init.connect
+def give_way(**kwargs: Any) -> None:
+    """Lower the worker's priority, and collect its garbage less often.
+
+    Counting sales makes many objects that are soon forgotten: with Python's own thresholds the collector took a fifth
+    of its time, mostly to look again at what was loaded at the start, and stays.
+    """
+    # A machine may refuse it; the work is the same.
+    with suppress(OSError):
+        os.nice(NICENESS)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 @setup_logging.connect

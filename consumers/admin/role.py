@@ -4,12 +4,13 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Count, Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
@@ -199,7 +200,7 @@ class RoleAdmin(AccountAdmin):
     def purpose(self, role: Role) -> str:
         if role.template is None:
             return role.description or "–"
-        return ROLE_DESCRIPTIONS[role.template].partition(": ")[2].capitalize()
+        return capfirst(ROLE_DESCRIPTIONS[role.template].partition(": ")[2])
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         own = set(pages_seen(grants_held(request.user)))
@@ -265,6 +266,14 @@ class RoleAdmin(AccountAdmin):
             given_by=staff_user(request),
             role_id=obj.pk if change else None,
         )
+
+    def response_add(self, request: HttpRequest, obj: Role, post_url_continue: str | None = None) -> HttpResponse:
+        response: HttpResponse = super().response_add(request, obj, post_url_continue)
+        if request.user.has_perm("consumers.add_staffmembership"):
+            address = f"{reverse('admin:consumers_staffmembership_add')}?{urlencode({'staff_role': obj.title})}"
+            text = 'Nobody has this role yet. <a class="text-link" href="{}">Add member of staff</a>'
+            messages.info(request, format_html(text, address))
+        return response
 
     def delete_row(self, request: HttpRequest, obj: Role) -> None:
         role_delete(account_id=account_of(request).pk, role_id=obj.pk, given_by=staff_user(request))

@@ -76,6 +76,7 @@ class StaffForm(ServiceForm):
     """A new member, or the role of one."""
 
     username = forms.CharField(
+        label="User name",
         max_length=150,
         widget=UnfoldAdminTextInputWidget({"autocomplete": "off"}),
         help_text="User name for logging in, in lower case. Existing users keep their name and password.",
@@ -104,7 +105,7 @@ class StaffForm(ServiceForm):
         assert isinstance(role_field, forms.ChoiceField)  # noqa: S101
         role_field.choices = [(role.title, describe_role(role)) for role in self.roles]
         if any(role.template == StaffRole.VIEWER for role in self.roles):
-            self.initial["staff_role"] = StaffRole.VIEWER
+            self.initial.setdefault("staff_role", StaffRole.VIEWER)
         if self.instance.pk is not None:
             for name in ("username", "first_name", "last_name", "email", "password"):
                 self.fields.pop(name, None)

@@ -13,9 +13,12 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.views.decorators.http import require_POST
 
+from conflicts.admin.settings import ConflictSettingsForm
 from conflicts.analysis.examples import Example
 from conflicts.analysis.lost_saving import LostSaving
 from conflicts.analysis.overlap import Overlap, Verdict
+from conflicts.resolver import Policy
+from conflicts.selectors import conflict_settings
 from consumers.admin.framework.pages import account_of
 from loyalty.admin.page_urls import promotion_page_url
 from loyalty.admin.wording import describe_amount
@@ -136,11 +139,23 @@ def conflicts_page(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def lost_saving_fragment(request: HttpRequest) -> HttpResponse:
-    """Show, for the page of the settings, a basket in which ranking discounts costs customers money."""
+    """Show, for the settings as the form is now, a basket in which ranking discounts costs customers money.
+
+    Nothing is shown where the form has errors, or where the least saving is to win: no setting saves customers more.
+    """
     if not request.user.has_perm("conflicts.view_conflictsettings"):
         raise PermissionDenied
-    lost = ranked_losses(account=account_of(request), at=timezone.now())
-    context = {"lost": describe_lost_saving(lost) if lost is not None else None, "from_settings": True}
+    account = account_of(request)
+    form = ConflictSettingsForm(request.POST, instance=conflict_settings(account_id=account.pk))
+    policy = Policy(**form.cleaned_data) if form.is_valid() else None
+    is_compared = policy is not None and policy.promotion_bias == "max_customer_saving"
+    lost = ranked_losses(account=account, policy=policy, at=timezone.now()) if policy and is_compared else None
+    context = {
+        "lost": describe_lost_saving(lost) if lost is not None else None,
+        "from_settings": True,
+        "is_compared": is_compared,
+        "is_best_total": policy is not None and policy.discount_combination == "best_total",
+    }
     return TemplateResponse(request, "admin/loyalty/lost_saving_fragment.html", context)
 
 

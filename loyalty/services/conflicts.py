@@ -1,7 +1,7 @@
 """Find the promotions with which one may clash, as far as the account's rulebook and catalogue say."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import combinations, islice
 
@@ -9,6 +9,7 @@ from conflicts.analysis.example_baskets import CatalogueContext
 from conflicts.analysis.examples import ExampleSite
 from conflicts.analysis.lost_saving import LostSaving, find_lost_saving
 from conflicts.analysis.overlap import Overlap, analyse_overlap
+from conflicts.resolver import Policy
 from consumers.models import Account
 from loyalty.services.till.snapshot import AccountSnapshot, snapshot_current
 from promotions.choices import Family
@@ -84,14 +85,14 @@ def promotion_conflicts(
     return Conflicts(others=len(competitors), pairs=pairs, lost_saving=lost_saving)
 
 
-def ranked_losses(*, account: Account, at: datetime) -> LostSaving | None:
+def ranked_losses(*, account: Account, policy: Policy, at: datetime) -> LostSaving | None:
     """Return a basket in which ranking the account's live and scheduled discounts costs customers money.
 
-    Of all pairs of them the first that meet are looked at; None where they show no such basket.
+    Of all pairs of them the first that meet are looked at; None where they show no such basket. ``policy`` are the
+    settings to look under, which need not be saved; whatever they combine discounts by, both ways are compared.
     """
     snapshot = snapshot_current(account=account)
-    if snapshot.policy.discount_combination != "ranked":
-        return None
+    policy = replace(policy, discount_combination="ranked")
     discounts = [
         promotion
         for promotion in snapshot.rulebook
@@ -103,10 +104,10 @@ def ranked_losses(*, account: Account, at: datetime) -> LostSaving | None:
     catalogue, sites = _catalogue(account, snapshot, discounts), _sites(snapshot)
     examples = []
     for first, second in islice(combinations(discounts, 2), MAX_EXAMPLE_PAIRS):
-        pair = analyse_overlap(first, second, catalogue=catalogue, sites=sites, policy=snapshot.policy, at=at)
+        pair = analyse_overlap(first, second, catalogue=catalogue, sites=sites, policy=policy, at=at)
         if pair.example is not None:
             examples.append(pair.example)
-    return find_lost_saving(examples, discounts, catalogue, snapshot.policy)
+    return find_lost_saving(examples, discounts, catalogue, policy)
 
 
 def _catalogue(account: Account, snapshot: AccountSnapshot, promotions: Sequence[Promotion]) -> CatalogueContext:

@@ -119,6 +119,9 @@ class FileExportForm(ExportForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _label_choices(self)
+        field: Any = self.fields["format"]
+        # The first format is chosen, so that nothing need be: an export is two clicks.
+        field.choices = field.widget.choices = [choice for choice in field.choices if choice[0]]
 
 
 def _label_choices(form: Any) -> None:

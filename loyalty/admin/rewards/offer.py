@@ -1,12 +1,16 @@
 """Offers: the definitions of rewards."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.options import IS_POPUP_VAR
 from django.db.models import F, Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
@@ -19,7 +23,7 @@ from consumers.author import Author
 from consumers.types import JsonObject, Rows
 from loyalty.admin.rewards.offer_files import FIELDS, OfferResource
 from loyalty.admin.wording import describe_amount
-from loyalty.choices import Benefit, OfferKind
+from loyalty.choices import Benefit, OfferKind, PromotionType
 from loyalty.models import Offer
 from loyalty.services.rewards.offer import OfferValues, offer_delete, offers_save
 from promotions.admin.editor.funding_fields import WHO_PAYS, funding_field, ledger_class_field
@@ -224,6 +228,17 @@ class OfferAdmin(ImportExportMixin, KeyedAdmin):
         super().save_model(request, obj, form, change)
         if not obj.perceived_value and not obj.archived:
             messages.warning(request, NO_PERCEIVED_VALUE)
+
+    def response_add(self, request: HttpRequest, obj: Offer, post_url_continue: str | None = None) -> HttpResponse:
+        response: HttpResponse = super().response_add(request, obj, post_url_continue)
+        # In the window that a promotion's form opened, that promotion is the one that issues it.
+        may_be_issued = obj.kind == OfferKind.PERSONALISED and not obj.archived and IS_POPUP_VAR not in request.POST
+        if may_be_issued and request.user.has_perm("loyalty.add_loyaltypromotion"):
+            query = urlencode({"type": PromotionType.REDEEM_OFFER, "offer": obj.code})
+            address = f"{reverse('admin:loyalty_loyaltypromotion_add')}?{query}"
+            text = 'No promotion issues this offer yet. <a class="text-link" href="{}">Add promotion</a>'
+            messages.info(request, format_html(text, address))
+        return response
 
     def delete_row(self, request: HttpRequest, obj: Offer) -> None:
         offer_delete(account_id=account_of(request).pk, code=obj.code, author=author_of(request))

@@ -402,7 +402,7 @@ def describe_refusals(
     rules = {
         index: (rule if "rules" in rule else {"match": "all", "rules": [rule]}, SCOPES[refusal.reason])
         for index, refusal in enumerate(refusals)
-        if (miss := refusal.near_miss) and (rule := miss.rule) and miss.lacking == "rule" and refusal.reason in SCOPES
+        if refusal.reason in SCOPES and (rule := _rule_lacking(refusal, promotions.get(refusal.key)))
     }
     describer = rule_describer(account, currency=currency, trees=list(rules.values()))
     withheld = {ghost.promotion: ghost for ghost in ghosts}
@@ -420,6 +420,20 @@ def describe_refusals(
             reason=" ".join(reason for reason in reasons if reason),
             is_folded=refusal.reason in LIFE_REASONS,
         )
+
+
+def _rule_lacking(refusal: StoredRefusal, promotion: Promotion | None) -> JsonMapping | None:
+    """Return the condition that was lacking, or else all that the promotion asks; None where they are not known.
+
+    A promotion that was edited may have asked something else at the sale.
+    """
+    miss = refusal.near_miss
+    if miss is not None:
+        return miss.rule if miss.lacking == "rule" else None
+    if promotion is None or promotion.version != 1:
+        return None
+    rules: JsonMapping | None = promotion.eligibility.get(refusal.reason)
+    return rules
 
 
 def describe_ghost(ghost: StoredGhost) -> str:

@@ -20,6 +20,7 @@ from promotions.engine.pipeline.decision import LIFE_REASONS, Applied, Decision,
 from promotions.engine.pipeline.evaluate import nearest_first
 from promotions.engine.rulebook.promotion import PromotionSource
 from promotions.engine.rules.check import check_tree
+from promotions.engine.rules.tree import Tree
 from promotions.models import Promotion
 from promotions.selectors.references import REFERENCE_SOURCES, ReferenceKey
 from promotions.selectors.rule_values import reference_names
@@ -226,8 +227,10 @@ def _reference_names(quote: Quote, *, account_id: int) -> dict[ReferenceKey, str
         for key in keys
     ]
     for refusal in quote.decision.refused:
-        if refusal.near_miss is not None and refusal.near_miss.rule is not None and refusal.reason in SCOPES:
-            named = check_tree({"match": "all", "rules": [refusal.near_miss.rule]}, SCOPES[refusal.reason])[2]
+        rule = _rule_lacking(refusal)
+        if rule is not None:
+            tree = rule if "rules" in rule else {"match": "all", "rules": [rule]}
+            named = check_tree(tree, SCOPES[refusal.reason])[2]
             references += [(ReferenceKind(reference.kind), reference.key) for reference in named]
     return reference_names(account_id=account_id, references=references, sources=REFERENCE_SOURCES)
 
@@ -243,11 +246,21 @@ def describe_refusal(refusal: Refusal, promotion_names: Mapping[str, str], wordi
     if refusal.won_by:
         winners = [promotion_names.get(code, code) for code in refusal.won_by]
         return describe_lost_conflict(winners, decided_by=refusal.decided_by)
-    miss = refusal.near_miss
-    if miss is not None and miss.rule is not None and refusal.reason in SCOPES:
-        missing = describe_missing(miss.rule, SCOPES[refusal.reason], wording)
+    rule = _rule_lacking(refusal)
+    if rule is not None:
+        missing = describe_missing(rule, SCOPES[refusal.reason], wording)
         return f"{refusal.detail} {missing}".rstrip()
     return refusal.detail
+
+
+def _rule_lacking(refusal: Refusal) -> Tree | None:
+    """Return the condition that was lacking, or else all that the promotion asks where more than one thing was."""
+    if refusal.reason not in SCOPES:
+        return None
+    if refusal.near_miss is not None:
+        return refusal.near_miss.rule
+    rules: Tree | None = refusal.promotion.source.eligibility.get(refusal.reason)
+    return rules
 
 
 def describe_verdict(

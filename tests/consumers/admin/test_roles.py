@@ -53,6 +53,19 @@ def sidebar_of(office: Office) -> list[str]:
     return [str(item["title"]) for group in groups for item in group["items"] if item["has_permission"]]
 
 
+def test_a_new_role_leads_to_the_form_of_a_member_who_gets_it(office: Office) -> None:
+    office.post("consumers_role_add", title="Buyers & co", description="", grants=["Products.see"])
+    address = f"{reverse('admin:consumers_staffmembership_add')}?staff_role=Buyers+%26+co"
+    assert f'href="{address}"' in office.page("consumers_role_changelist").content.decode()
+    form = office.client.get(address).context["adminform"].form
+    assert (form["staff_role"].value(), form["username"].label) == ("Buyers & co", "User name")
+
+
+def test_the_list_of_roles_spells_abbreviations_as_the_staff_form_does(office: Office) -> None:
+    words = office.page("consumers_role_changelist").content.decode()
+    assert "Everything in this account, including staff and API keys" in words
+
+
 # --- making one -------------------------------------------------------------------------------------------------------
 
 

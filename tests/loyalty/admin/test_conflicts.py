@@ -148,6 +148,13 @@ def test_a_promotions_page_leads_to_its_conflicts(office: Office) -> None:
     assert (response.status_code, response["Location"]) == (302, f"{reverse('promotion_conflicts')}?promotion={own.pk}")
 
 
+def settings_fragment(office: Office, *, bias: str = "max_customer_saving", combination: str = "ranked") -> Any:
+    """Return the part of the settings' page that compares discount combinations, for a form with these values."""
+    values = {"promotions_per_type": 1, "promotion_age": "newest"}
+    entered = {**values, "promotion_bias": bias, "discount_combination": combination}
+    return office.client.post(reverse("lost_saving"), entered)
+
+
 def test_the_page_shows_where_ranking_costs_customers_money(office: Office) -> None:
     Product.objects.create(account=office.account, sku="acme-p2", name="Second")
     p1, p2 = {"products": ["acme-p1"]}, {"products": ["acme-p2"]}
@@ -161,18 +168,20 @@ def test_the_page_shows_where_ranking_costs_customers_money(office: Office) -> N
     assert (lost.ranked_names, lost.best_names) == ("“Both”", "“Half of two”, “Half of one”")
     assert (lost.ranked, lost.best) == ("6.00 GBP", "10.00 GBP")
     assert "Best total would save customers more" in page.content.decode()
-    settings = office.client.post(reverse("lost_saving"))
-    assert (settings.context["lost"].ranked, settings.context["lost"].best) == ("6.00 GBP", "10.00 GBP")
+    ranked = settings_fragment(office)
+    assert (ranked.context["lost"].ranked, ranked.context["lost"].best) == ("6.00 GBP", "10.00 GBP")
+    # As the form is now, saved or not.
+    assert "Best total saves customers more" in settings_fragment(office, combination="best_total").content.decode()
+    assert settings_fragment(office, bias="min_customer_saving").content.decode().strip() == ""
     conflict_settings_save(
         account_id=office.account.pk, values=ConflictValues(discount_combination="best_total"), author=Author(label="t")
     )
-    assert office.client.post(reverse("lost_saving")).context["lost"] is None
     page = panel(office, bundle.pk)
     assert page.context["lost_saving"] is None
     assert "Best total would save customers more" not in page.content.decode()
 
 
 def test_without_discounts_ranking_costs_nothing(office: Office) -> None:
-    answer = office.client.post(reverse("lost_saving"))
+    answer = settings_fragment(office)
     assert answer.context["lost"] is None
     assert "we found no such basket" in answer.content.decode()

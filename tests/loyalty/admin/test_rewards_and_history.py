@@ -11,7 +11,7 @@ from consumers.admin.framework.pages import CappedPaginator
 from consumers.models import Account
 from loyalty.admin.transactions.transaction import TransactionAdmin
 from loyalty.models import LedgerEntry, Offer, PromotionUsage, Transaction, Voucher
-from promotions.models import Product
+from promotions.models import Product, Promotion
 from tests.consumers.admin.office import Office, fill, make_office, save_promotion, sell
 from tests.loyalty.admin.promotion_page import ASK_TO_PUBLISH, add
 
@@ -46,6 +46,18 @@ def test_an_offer_is_added(office: Office) -> None:
     offer = Offer.objects.get(code="five")
     assert (offer.value, offer.stock, offer.valid_days) == (Decimal(5), 10, 30)
     assert offer.account == office.account
+
+
+def test_a_new_offer_leads_to_the_form_of_the_promotion_that_issues_it(office: Office) -> None:
+    office.post("loyalty_offer_add", **OFFER)
+    assert "?type=redeem_offer&amp;offer=five" in office.page("loyalty_offer_changelist").content.decode()
+    form = office.page("loyalty_loyaltypromotion_add", query="?type=redeem_offer&offer=five").context["adminform"].form
+    assert form["offer"].value() == "five"
+
+
+def test_a_new_offer_in_a_promotions_window_leads_nowhere(office: Office) -> None:
+    office.post("loyalty_offer_add", **OFFER, _popup="1")
+    assert "No promotion issues this offer" not in office.page("loyalty_offer_changelist").content.decode()
 
 
 def test_an_offer_that_names_no_currency_is_in_the_accounts_with_its_decimals(office: Office) -> None:
@@ -201,6 +213,20 @@ def test_a_transaction_shows_lines_promotions_and_reasons(office: Office) -> Non
     words = page.content.decode()
     for text in ("3.00 GBP", "York only", "Rival", "Voucher of acme", "Redeem offer"):
         assert text in words
+
+
+def test_a_past_sale_says_all_rules_of_a_promotion_that_lacked_more_than_one_thing(office: Office) -> None:
+    rules = {"match": "all", "rules": [{"attribute": "town", "operator": "is", "value": "York"}]}
+    web = {"match": "all", "rules": [{"attribute": "source", "operator": "is", "value": "web"}]}
+    eligibility = {"site_rules": rules, "transaction_rules": web}
+    save_promotion(office.account, code="same", eligibility=eligibility)
+    edited = save_promotion(office.account, code="edited", eligibility=eligibility)
+    sell(office.account, reference="T-9", consumer="acme-c1")
+    Promotion.objects.filter(pk=edited.pk).update(version=2)
+    page = office.page("loyalty_transaction_change", Transaction.objects.get(reference="T-9").pk)
+    reasons = {refusal.code: refusal.reason for refusal in page.context["decision"].refused}
+    assert reasons["same"] == "Not at this site. It applies only at sites in the town of York."
+    assert reasons["edited"] == "Not at this site."
 
 
 def test_the_ledger_shows_every_point(office: Office) -> None:

@@ -174,6 +174,14 @@ def test_the_single_unmet_rule_is_described(office: Office) -> None:
     )
 
 
+def test_all_rules_are_described_where_more_than_one_is_unmet(office: Office) -> None:
+    rules = [{"attribute": "source", "operator": "is", "value": value} for value in ("web", "app")]
+    tree = {"match": "all", "rules": rules}
+    web = save_promotion(office.account, code="web", eligibility={"transaction_rules": tree})
+    sentence = verdict_on(office, "acme-p1", promotion=str(web.pk), source="shop").sentence
+    assert "It is only for customers with the source web, and with the source app." in sentence
+
+
 def test_a_past_moment_is_evaluated_with_the_promotions_of_that_time(office: Office) -> None:
     before = timezone.localtime(timezone.now() - timedelta(days=40)).strftime("%Y-%m-%dT%H:%M")
     decision = decision_on(office, "acme-p1", at=before)

@@ -243,6 +243,11 @@ def test_numbers_of_promotions_have_the_decimal_sign_of_their_file(office: Offic
     assert LoyaltyPromotion.objects.get().outcome["multiplier"] == "1.5"
 
 
+def test_an_export_is_a_csv_file_unless_another_format_is_chosen(office: Office) -> None:
+    field = office.page(f"{PRODUCTS}_export").context["form"].fields["format"]
+    assert [label for _, label in field.choices] == ["CSV", "XLSX", "JSON"]
+
+
 def test_an_export_opens_in_a_spreadsheet_with_its_letters(office: Office) -> None:
     fill(office.account)
     Product.objects.update(name="Käse")
