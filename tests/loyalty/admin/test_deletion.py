@@ -113,6 +113,12 @@ def test_a_refused_deletion_leads_to_what_uses_the_row(office: Office) -> None:
     assert Offer.objects.exists()
 
 
+def test_the_points_of_a_consumer_are_named_as_the_sidebar_calls_them(office: Office) -> None:
+    uses = names_of(delete_page(office, Consumer.objects.get()))
+    assert "Points ledger" in uses
+    assert "Ledger entries" not in uses
+
+
 def delete_chosen(office: Office, rows: Any, **values: str) -> Any:
     name = f"{rows.model._meta.app_label}_{rows.model._meta.model_name}_changelist"
     chosen = list(rows.values_list("pk", flat=True))
@@ -149,7 +155,7 @@ def test_a_row_deleted_by_somebody_else_since_the_question_is_not_said_to_be_in_
         save_promotion(office.account, code=code)
         rows = LoyaltyPromotion.objects.filter(code=code)
 
-    page_class = type(admin.site.get_model_admin(rows.model))
+    page_class: Any = type(admin.site.get_model_admin(rows.model))
     delete_row = page_class.delete_row
 
     def delete_row_late(page: Any, request: Any, row: Any) -> None:
