@@ -78,6 +78,12 @@ def test_an_add_form_has_no_archived_field(office: Office) -> None:
     assert 'name="archived"' in office.page("consumers_site_change", Site.objects.get().pk).content.decode()
 
 
+def test_the_buttons_of_filters_are_written_as_all_others(office: Office) -> None:
+    words = office.page("consumers_site_changelist", query="?archived=yes").content.decode()
+    assert "Apply filters" in words
+    assert "Clear all filters" in words
+
+
 def test_archived_sites_are_hidden_by_default(office: Office) -> None:
     sites_save(account_id=office.account.pk, rows=[SiteValues(number="1", name="Closed shop", archived=True)])
     assert "Closed shop" not in office.page("consumers_site_changelist").content.decode()
