@@ -302,6 +302,9 @@ class ImportExportMixin(ImportExportModelAdmin):
         storage = self._storage(upload.file)
         try:
             content = storage.read()
+            # Race: the preview is confirmed twice at the same moment, before either request's session is stored. The
+            # file can be removed once; who does not remove it does not import it.
+            storage.remove()
         except OSError:
             return self._redirect_to_upload(request)
         resource = self._resource_of(request, upload)
@@ -313,7 +316,6 @@ class ImportExportMixin(ImportExportModelAdmin):
             rollback_on_validation_errors=True,
             retain_instance_in_row_result=True,
         )
-        storage.remove()
         return self.process_result(result, request)
 
     def _storage(self, name: str | None = None) -> Any:

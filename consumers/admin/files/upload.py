@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+from django.core.cache import cache
 from django.http import HttpRequest
 from import_export.tmp_storages import CacheStorage
 
@@ -26,7 +27,13 @@ class CachedFile(CacheStorage):
         redis_breaker.call(super().save, data)
 
     def remove(self) -> None:
-        redis_breaker.call(super().remove)
+        """Remove the file.
+
+        Raises:
+            FileNotFoundError: it is removed already.
+        """
+        if not redis_breaker.call(cache.delete, f"{self.CACHE_PREFIX}{self.name}"):
+            raise FileNotFoundError(self.name)
 
     def read(self) -> Any:
         """Return the file's content.

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -147,8 +147,11 @@ class DeletionMixin:
             name, pk = str(row), row.pk
             try:
                 self.delete_row(request, row)
-            except Refused:
-                # Something came to use it since the question was asked.
+            except (Refused, Http404):
+                # Since the question was asked somebody deleted it, or something came to use it.
+                if not type(row)._default_manager.filter(pk=pk).exists():
+                    messages.warning(request, f"“{name}” was already deleted.")
+                    continue
                 text = '“{}” is in use and was kept: <a class="text-link" href="{}">see where</a>.'
                 messages.error(request, format_html(text, name, page.url_of("delete", pk)))
             else:

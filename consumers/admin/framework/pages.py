@@ -17,7 +17,7 @@ from django.core.paginator import Paginator
 from django.db import models
 from django.db.models import Model
 from django.forms.models import construct_instance
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.text import capfirst, slugify
@@ -266,6 +266,8 @@ class AccountAdmin(DeletionMixin, SavedOrderMixin, SavedFiltersMixin, HistoryPag
         return response
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
+        if "%00" in request.META.get("QUERY_STRING", ""):
+            request.GET = _without_nul(request.GET)  # type: ignore[assignment]
         changelist = super().get_changelist_instance(request)
         # The list says so where its rows would be.
         changelist.search_problem = search_problem(changelist.query)
@@ -506,3 +508,12 @@ class OnePageAdmin(AccountAdmin):
         messages.success(request, f"{self.page_name} saved.")
         stays_here = "_continue" in request.POST
         return HttpResponseRedirect(request.path if stays_here else reverse("admin:index"))
+
+
+def _without_nul(query: QueryDict) -> QueryDict:
+    """Return a query without the values that no database can be asked for: PostgreSQL refuses a NUL in a text."""
+    kept = QueryDict(mutable=True)
+    for name, values in query.lists():
+        if possible := [value for value in values if "\x00" not in value]:
+            kept.setlist(name, possible)
+    return kept

@@ -77,7 +77,8 @@ def usage_of(request: HttpRequest, rows: Iterable[Model]) -> list[Usage]:
     if page is not None and not page.has_view_permission(request):
         return [Usage(kind="Rows that you may not see")]
     named = [NamedRow(label=str(row), url=_url(row) if page is not None else "") for row in rows[:MAX_NAMED]]
-    kind = capfirst(str(rows[0]._meta.verbose_name_plural))
+    # As the sidebar calls their list.
+    kind = getattr(page, "page_name", "") or capfirst(str(rows[0]._meta.verbose_name_plural))
     return [Usage(kind=kind, rows=named, more=len(rows) > MAX_NAMED)]
 
 

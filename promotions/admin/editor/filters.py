@@ -1,7 +1,7 @@
 """Filters of the list of promotions."""
 
 from collections.abc import Iterator
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
@@ -53,7 +53,8 @@ class LiveOnFilter(admin.SimpleListFilter):
             day = parse_date(self.value() or "")
         except ValueError:
             day = None
-        if day is None:
+        # At the ends of the calendar a day has no moments in every time zone.
+        if day is None or not date.min < day < date.max - timedelta(days=2):
             return queryset
         start = timezone.make_aware(datetime.combine(day, time.min))
         end = timezone.make_aware(datetime.combine(day + timedelta(days=1), time.min))

@@ -134,6 +134,20 @@ def test_vouchers_by_the_day_of_their_issue(office: Office) -> None:
     assert listed(office, "loyalty_voucher", "issued_at_from=0001-01-01&issued_at_to=soon") == [voucher.code]
 
 
+@pytest.mark.parametrize("query", ["role=%00", "role=a%00b", "role=x&role=%00", "id__in=1,%00"])
+def test_a_parameter_with_a_nul_does_not_narrow_a_list(office: Office, query: str) -> None:
+    everybody = listed(office, "consumers_staffmembership", "")
+    kept = "role=x" if "role=x" in query else ""
+    assert everybody
+    assert listed(office, "consumers_staffmembership", query) == listed(office, "consumers_staffmembership", kept)
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+def test_a_list_of_promotions_is_shown_for_a_day_at_an_end_of_the_calendar(office: Office, day: str) -> None:
+    fill(office.account)
+    assert listed(office, "promotions_discount", f"live_on={day}") == listed(office, "promotions_discount", "")
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -3,11 +3,13 @@
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.db.models import Model
 from django.utils.html import escape
 
 from consumers.choices import StaffRole
 from consumers.models import Consumer, ConsumerGroup, Site
+from consumers.services.group import GroupValues, groups_save
 from loyalty.admin.rewards.offer import OfferAdmin
 from loyalty.models import LoyaltyPromotion, Offer, Voucher
 from promotions.models import Discount, PersonalizedPromotion, Product, Promotion
@@ -111,6 +113,12 @@ def test_a_refused_deletion_leads_to_what_uses_the_row(office: Office) -> None:
     assert Offer.objects.exists()
 
 
+def test_the_points_of_a_consumer_are_named_as_the_sidebar_calls_them(office: Office) -> None:
+    uses = names_of(delete_page(office, Consumer.objects.get()))
+    assert "Points ledger" in uses
+    assert "Ledger entries" not in uses
+
+
 def delete_chosen(office: Office, rows: Any, **values: str) -> Any:
     name = f"{rows.model._meta.app_label}_{rows.model._meta.model_name}_changelist"
     chosen = list(rows.values_list("pk", flat=True))
@@ -134,6 +142,31 @@ def test_rows_of_another_account_are_not_deleted(office: Office) -> None:
     save_promotion(other.account, code="theirs")
     delete_chosen(office, LoyaltyPromotion.objects.filter(code="theirs"), confirmed="yes")
     assert Promotion.objects.filter(code="theirs").exists()
+
+
+@pytest.mark.parametrize("code", ["spare", "gone"])
+def test_a_row_deleted_by_somebody_else_since_the_question_is_not_said_to_be_in_use(
+    office: Office, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    rows: Any = ConsumerGroup.objects.filter(code=code)
+    if code == "spare":
+        groups_save(account_id=office.account.pk, rows=[GroupValues(code=code)])
+    else:
+        save_promotion(office.account, code=code)
+        rows = LoyaltyPromotion.objects.filter(code=code)
+
+    page_class: Any = type(admin.site.get_model_admin(rows.model))
+    delete_row = page_class.delete_row
+
+    def delete_row_late(page: Any, request: Any, row: Any) -> None:
+        rows.all().delete()
+        delete_row(page, request, row)
+
+    monkeypatch.setattr(page_class, "delete_row", delete_row_late)
+    answer = delete_chosen(office, rows, confirmed="yes")
+    page = office.client.get(answer["Location"]).content.decode()
+    assert "was already deleted." in page
+    assert "is in use" not in page
 
 
 def test_a_row_that_came_to_be_used_since_the_question_stays(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

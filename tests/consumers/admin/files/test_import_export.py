@@ -11,6 +11,7 @@ from django.contrib import admin
 from django.core.files.uploadedfile import SimpleUploadedFile
 from openpyxl import load_workbook
 
+from consumers.admin.files.reading import file_read
 from consumers.admin.files.upload import CachedFile
 from consumers.choices import StaffRole
 from consumers.models import Consumer, ConsumerGroup, Site
@@ -359,6 +360,22 @@ def test_confirming_a_file_twice_imports_it_once(office: Office) -> None:
     assert Site.objects.count() == 1
 
 
+def test_confirming_a_file_while_it_is_imported_asks_for_it_again(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = preview(office, "consumers_site", "number,name\n1,One\n")
+    texts: list[str] = []
+
+    def read_while_confirmed_again(*args: Any) -> Any:
+        monkeypatch.undo()
+        texts.append(confirmed(office.for_a_test(), answer).content.decode())
+        return file_read(*args)
+
+    monkeypatch.setattr("consumers.admin.files.pages.file_read", read_while_confirmed_again)
+    assert "Imported: 1 new" in confirmed(office, answer).content.decode()
+    assert [LOOK_AGAIN in text for text in texts] == [True]
+
+
 def test_an_expired_preview_asks_for_the_file_again(office: Office) -> None:
     answer = preview(office, "consumers_site", "number,name\n1,One\n")
     page: Any = admin.site.get_model_admin(Site)
@@ -396,13 +413,15 @@ def test_a_file_previewed_in_one_account_cannot_be_imported_into_another(office:
     assert Site.objects.count() == 0
 
 
-def test_reading_a_file_that_the_cache_dropped_raises_an_error() -> None:
+def test_reading_or_removing_a_file_that_the_cache_dropped_raises_an_error() -> None:
     waiting = CachedFile()
     waiting.save("number,name")
     assert waiting.read() == "number,name"
     waiting.remove()
     with pytest.raises(FileNotFoundError):
         waiting.read()
+    with pytest.raises(FileNotFoundError):
+        waiting.remove()
 
 
 def test_birthdays_come_without_their_year_and_follow_the_date_of_birth_of_a_file(office: Office) -> None:
