@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.checks import ModelAdminChecks
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.db import models
@@ -511,9 +512,8 @@ class OnePageAdmin(AccountAdmin):
 
 
 def _without_nul(query: QueryDict) -> QueryDict:
-    """Return a query without the values that no database can be asked for: PostgreSQL refuses a NUL in a text."""
+    """Return a query whose filters hold no NUL, which PostgreSQL refuses in a text: no row has what stands for it."""
     kept = QueryDict(mutable=True)
     for name, values in query.lists():
-        if possible := [value for value in values if "\x00" not in value]:
-            kept.setlist(name, possible)
+        kept.setlist(name, values if name == SEARCH_VAR else [value.replace("\x00", "\ufffd") for value in values])
     return kept

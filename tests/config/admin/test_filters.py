@@ -134,12 +134,10 @@ def test_vouchers_by_the_day_of_their_issue(office: Office) -> None:
     assert listed(office, "loyalty_voucher", "issued_at_from=0001-01-01&issued_at_to=soon") == [voucher.code]
 
 
-@pytest.mark.parametrize("query", ["role=%00", "role=a%00b", "role=x&role=%00", "id__in=1,%00"])
-def test_a_parameter_with_a_nul_does_not_narrow_a_list(office: Office, query: str) -> None:
-    everybody = listed(office, "consumers_staffmembership", "")
-    kept = "role=x" if "role=x" in query else ""
-    assert everybody
-    assert listed(office, "consumers_staffmembership", query) == listed(office, "consumers_staffmembership", kept)
+@pytest.mark.parametrize("query", ["role=%00", "role=a%00b"])
+def test_a_filter_with_a_nul_finds_nothing(office: Office, query: str) -> None:
+    assert listed(office, "consumers_staffmembership", "")
+    assert listed(office, "consumers_staffmembership", query) == []
 
 
 @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
