@@ -109,7 +109,7 @@ def values_filter(title: str, column: str, *, blank: str = "") -> type[ChoiceFil
 
         def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
             value = self.value()
-            return queryset.filter(**{column: value[1:].replace("\x00", "")}) if value and value[0] == "=" else queryset
+            return queryset.filter(**{column: value[1:]}) if value and value[0] == "=" else queryset
 
     ValuesFilter.title = title
     ValuesFilter.parameter_name = column
@@ -127,7 +127,7 @@ def begins_filter(title: str, column: str) -> type[TextFilter]:
             }
 
         def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
-            text = (self.value() or "").replace("\x00", "").strip()[:200]
+            text = (self.value() or "").strip()[:200]
             return queryset.filter(**{f"{column}__istartswith": text}) if text else queryset
 
     BeginsFilter.title = title

@@ -29,7 +29,7 @@ from promotions.selectors.promotion import promotion_is_used, promotions_of
 from promotions.services.promotion.change import Change
 from promotions.services.promotion.check import code_problem, field_problems
 from promotions.services.promotion.save import promotion_save
-from promotions.services.promotion.values import MAX_NAME_LENGTH, PromotionFamily, promotion_values
+from promotions.services.promotion.values import MAX_NAME_LENGTH, PromotionFamily, PromotionValues, promotion_values
 from promotions.services.promotion.write import changes_write, promotion_lock
 
 
@@ -112,20 +112,25 @@ def promotion_duplicate(
             problems.append(_code_taken(code))
         if problems:
             raise PromotionsError(problems=problems)
-        duplicate = copy(source)
-        duplicate.pk = None
-        duplicate.code, duplicate.name = values.code, values.name
-        duplicate.starts_at, duplicate.ends_at = values.starts_at, values.ends_at
-        duplicate.draft, duplicate.archived, duplicate.stopped_at = True, False, None
-        duplicate.status, duplicate.version, duplicate.redemptions = "", 0, 0
-        duplicate.budget_used = duplicate.saving_given = 0
-        # No race: the account's lock is held, under which campaigns are archived.
-        if source.campaign is not None and source.campaign.archived:
-            duplicate.campaign, duplicate.in_campaign_budget = None, False
+        duplicate = _unsaved_copy(source, values)
         references = [
             Reference(kind=kind, key=key, path="") for kind, key in source.references.values_list("kind", "key")
         ]
         changes_write(source.account, [Change(promotion=duplicate, references=references)], author, at)
+    return duplicate
+
+
+def _unsaved_copy(source: Promotion, values: PromotionValues) -> Promotion:
+    """Return a draft of which nothing was used, under the account's lock, under which campaigns are archived."""
+    duplicate = copy(source)
+    duplicate.pk = None
+    duplicate.code, duplicate.name = values.code, values.name
+    duplicate.starts_at, duplicate.ends_at = values.starts_at, values.ends_at
+    duplicate.draft, duplicate.archived, duplicate.stopped_at = True, False, None
+    duplicate.status, duplicate.version, duplicate.redemptions = "", 0, 0
+    duplicate.budget_used = duplicate.saving_given = 0
+    if source.campaign is not None and source.campaign.archived:
+        duplicate.campaign, duplicate.in_campaign_budget = None, False
     return duplicate
 
 
