@@ -31,13 +31,14 @@ from consumers.admin.framework.formatting import format_number
 from consumers.admin.framework.history import HistoryPageMixin
 from consumers.admin.framework.new_keys import key_from_name
 from consumers.admin.framework.ordering import SavedOrderMixin
-from consumers.admin.framework.saved_filters import SavedFiltersMixin
+from consumers.admin.framework.saved_filters import NUL_STANDS_AS, SavedFiltersMixin
 from consumers.author import Author
-from consumers.exceptions import Problem, Refused
+from consumers.exceptions import ConsumersError, NotFound, Problem, Refused
 from consumers.models import Account, AccountOwned, User
 from consumers.references import referenced_keys
 from consumers.search_text import search_problem
 from consumers.selectors import Matching
+from consumers.services.account import account_lock
 from consumers.types import Context, JsonObject, Rows
 
 
@@ -395,12 +396,28 @@ class KeyedAdmin(AccountAdmin):
 
     def save_row(self, request: HttpRequest, obj: Any, form: Any, *, change: bool) -> Model:
         account = account_of(request)
+        self._require_unchanged(account, obj, change=change)
         try:
             self.save_values(account_id=account.pk, author=author_of(request), obj=obj, form=form)
         except Refused as refused:
             raise refused.without(0) from None
         saved: Model = self.model._default_manager.get(account=account, **{self.key: getattr(obj, self.key)})
         return saved
+
+    def _require_unchanged(self, account: Account, obj: Any, *, change: bool) -> None:
+        """Refuse to add a key that somebody else has added since the form was checked, or to save a deleted row.
+
+        The services would replace the one and bring back the other. Race: two people save at once. The account's lock,
+        which the services take as well, admits one at a time, until the request's transaction ends.
+        """
+        account_lock(account_id=account.pk)
+        key = getattr(obj, self.key)
+        exists = self.model._default_manager.filter(account=account, **{self.key: key}).exists()
+        if change and not exists:
+            raise NotFound("Somebody has deleted it meanwhile.")
+        if exists and not change:
+            detail = f"Somebody has just added {key}."
+            raise ConsumersError(problems=[Problem(code="already_exists", detail=detail, attr=self.key)])
 
 
 class ReadOnlyAdmin(AccountAdmin):
@@ -512,8 +529,8 @@ class OnePageAdmin(AccountAdmin):
 
 
 def _without_nul(query: QueryDict) -> QueryDict:
-    """Return a query whose filters hold no NUL, which PostgreSQL refuses in a text: no row has what stands for it."""
+    """Return a query whose filters hold no NUL. The search says itself that it takes none."""
     kept = QueryDict(mutable=True)
     for name, values in query.lists():
-        kept.setlist(name, values if name == SEARCH_VAR else [value.replace("\x00", "\ufffd") for value in values])
+        kept.setlist(name, values if name == SEARCH_VAR else [value.replace("\x00", NUL_STANDS_AS) for value in values])
     return kept

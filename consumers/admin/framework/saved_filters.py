@@ -132,6 +132,10 @@ class SavedFiltersMixin:
         return super().get_changelist_instance(request)  # type: ignore[misc]
 
 
+NUL_STANDS_AS = "\ufffd"
+"""What a filter has in place of a NUL, which PostgreSQL refuses in a text: no row has it."""
+
+
 def known_parameters(changelist: Any) -> set[str]:
     """Return the parameters of a list's search, order and filters."""
     of_filters = {name for spec in changelist.filter_specs for name in spec.expected_parameters()}
@@ -147,7 +151,7 @@ def filters_query(changelist: Any, request: HttpRequest) -> str:
         (name, value)
         for name in sorted(known_parameters(changelist))
         for value in request.GET.getlist(name)
-        if value.strip() and "\x00" not in value
+        if value.strip() and not {"\x00", NUL_STANDS_AS} & set(value)
     ]
     return urlencode([pair for pair in pairs if pair[0] != ORDER_VAR or ORDER_PARAMETER.fullmatch(pair[1])])
 

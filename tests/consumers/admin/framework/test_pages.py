@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
+from consumers.admin.site import SiteAdmin
 from consumers.choices import KeyRole, StaffRole
 from consumers.models import Account, ApiKey, Consumer, ConsumerGroup, Site, StaffMembership, User
 from consumers.selectors import api_key_verified
@@ -51,6 +52,26 @@ def test_adding_a_site_with_an_existing_number_does_not_overwrite_it(office: Off
     answer = office.post("consumers_site_add", number="001", name="York")
     assert "number" in errors_of(answer)
     assert Site.objects.get().name == "Leeds"
+
+
+def test_a_row_that_somebody_else_adds_or_deletes_after_the_form_was_checked_is_not_replaced_or_brought_back(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sites_save(account_id=office.account.pk, rows=[SiteValues(number="001", name="Leeds")])
+    site, save_model = Site.objects.get(), SiteAdmin.save_model
+
+    def save_late(page: SiteAdmin, request: Any, obj: Site, form: Any, change: Any) -> None:
+        if change:
+            Site.objects.filter(number=obj.number).delete()
+        else:
+            sites_save(account_id=office.account.pk, rows=[SiteValues(number=obj.number, name="First")])
+        save_model(page, request, obj, form, change)
+
+    monkeypatch.setattr(SiteAdmin, "save_model", save_late)
+    added = office.post("consumers_site_add", number="002", name="Second")
+    assert errors_of(added) == {"number": ["Somebody has just added 002."]}
+    changed = office.post("consumers_site_change", site.pk, name="York")
+    assert errors_of(changed) == {"__all__": ["Somebody has deleted it meanwhile."]}
 
 
 def test_a_zone_that_does_not_exist_is_refused(office: Office) -> None:
