@@ -176,7 +176,7 @@ class Promise:
         self.given += _worth(promised)
         for budget in self.claims.budgets:
             if budget.per_customer and sale.consumer:
-                owed = (self._name(sold), _first_day_of(budget.period, sale.at.date()))
+                owed = (self._name(sold), first_day_of(budget.period, sale.at.date()))
                 self.given_to[owed] = self.given_to.get(owed, 0) + _worth(promised)
         if sale.consumer:
             name = sale.consumer["consumer_id"]
@@ -259,7 +259,7 @@ class Promise:
     # --- how often ---
 
     def _period(self, today: date) -> date:
-        return _first_day_of(self.claims.period, today)
+        return first_day_of(self.claims.period, today)
 
     def _left(self, sold: Sold) -> int:
         limits = self.claims.limits
@@ -291,7 +291,7 @@ class Promise:
         for budget in sorted(self.claims.budgets, key=lambda budget: budget.per_customer):
             if budget.per_customer and sold.sale.consumer is None:
                 return NOTHING
-            owed = (self._name(sold), _first_day_of(budget.period, sold.sale.at.date()))
+            owed = (self._name(sold), first_day_of(budget.period, sold.sale.at.date()))
             used = self.given_to.get(owed, 0) if budget.per_customer else self.given
             left = int(budget.amount * (100 if self._is_in_money else 1)) - used
             if left <= 0:
@@ -352,7 +352,8 @@ class Promise:
         return [[unit for taken in group for unit in taken] for group in groups if group]
 
 
-def _first_day_of(period: str, today: date) -> date:
+def first_day_of(period: str | None, today: date) -> date:
+    """Return when the period of a limit or a budget began; of one that never begins anew, the first of all days."""
     match period:
         case "day":
             return today

@@ -8,7 +8,7 @@ import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 from fractions import Fraction
 from random import Random
 from typing import Any
@@ -37,7 +37,7 @@ from tests.loyalty.sentences.drawn import (
     draw_loyalty_promotion,
     draw_sales,
 )
-from tests.loyalty.sentences.expected import NOTHING, Promise, Promised
+from tests.loyalty.sentences.expected import NOTHING, Promise, Promised, first_day_of
 from tests.loyalty.sentences.phrases import Unread
 from tests.loyalty.sentences.reader import read_sentence
 from tests.loyalty.sentences.shop import PRODUCTS, SITES, VOUCHER_VALUE, ZONES, save_shop
@@ -130,10 +130,10 @@ class Shop:
         """Decide a sale beside other promotions, and keep what it used."""
         basket = basket_of(sale)
         name = sale.consumer["consumer_id"] if sale.consumer else ""
-        key = (name, _period(self.promotion.limit_period, basket.today))
+        key = (name, first_day_of(self.promotion.limit_period, basket.today))
         budget = self.promotion.customer_budget
         # Money goes by the account's day, in UTC.
-        owed = (name, _period(budget.period if budget else None, sale.at.date()))
+        owed = (name, first_day_of(budget.period if budget else None, sale.at.date()))
         usage = Usage(
             budget_used={self.promotion.id: self.given},
             customer_budget_used={self.promotion.id: self.given_to.get(owed, 0)},
@@ -189,20 +189,6 @@ class Shop:
                     off=tuple(sorted((key, minor) for key, minor in off.items() if minor)),
                 )
         return NOTHING
-
-
-def _period(period: str | None, today: date) -> date | None:
-    match period:
-        case "day":
-            return today
-        case "week":
-            return today - timedelta(days=today.weekday())
-        case "month":
-            return today.replace(day=1)
-        case "year":
-            return today.replace(month=1, day=1)
-        case _:
-            return None
 
 
 _JACKPOTS: dict[str, dict[str, Any]] = {

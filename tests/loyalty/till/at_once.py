@@ -55,3 +55,8 @@ def status_codes(answers: list[Answer]) -> list[int]:
 def redemptions(answers: list[Answer]) -> list[int]:
     """Return the redemptions of all promotions by each sale."""
     return [sum(applied["redemptions"] for applied in answer.json()["applied"]) for answer in answers]
+
+
+def pence_given(answers: list[Answer]) -> list[int]:
+    """Return what each sale was given, in pence, the least first."""
+    return sorted(round(float(answer.json()["discount_total"]) * 100) for answer in answers)

@@ -6,7 +6,7 @@ from django.db.models import F
 
 from loyalty.selectors.verification import ledger_differences
 from promotions.models import Promotion
-from tests.loyalty.till.at_once import CROWD, TILLS, at_once, sold_at_once, status_codes
+from tests.loyalty.till.at_once import CROWD, TILLS, at_once, pence_given, sold_at_once, status_codes
 from tests.loyalty.till.shop import Answer, Json, Shop, make_basket, make_line, make_shop
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -20,13 +20,6 @@ def shop() -> Shop:
     return make_shop()
 
 
-@pytest.fixture(params=["locked", "lock free"])
-def locking(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Decide every first attempt under locks, or none: then the database alone holds the budget."""
-    if request.param == "lock free":
-        monkeypatch.setattr("loyalty.services.till.quote.LOCK_FREE_BASKETS", -1_000_000)
-
-
 def members(shop: Shop, count: int) -> None:
     for till in range(count):
         shop.member(f"c{till}")
@@ -37,11 +30,6 @@ def discounted(till: int, **values: Json) -> Json:
     return make_basket(
         **{"reference": f"T{till}", "consumer": f"c{till}", "sold": [make_line(price="30.00")], **values}
     )
-
-
-def given(answers: list[Answer]) -> list[int]:
-    """Return what each sale was given, in pence, the least first."""
-    return sorted(round(float(answer.json()["discount_total"]) * 100) for answer in answers)
 
 
 def used(code: str = "d") -> int:
@@ -62,7 +50,7 @@ def test_many_tills_get_what_a_budget_has_and_the_last_what_its_rule_says(
     answers = sold_at_once(shop, CROWD, discounted)
     assert status_codes(answers) == [201] * CROWD
     expected = [OFF] * fitting + last
-    assert given(answers) == sorted(expected + [0] * (CROWD - len(expected)))
+    assert pence_given(answers) == sorted(expected + [0] * (CROWD - len(expected)))
     assert used() == sum(expected)
     assert not list(ledger_differences())
 
@@ -96,7 +84,7 @@ def test_returns_against_sales_free_what_they_give_back_and_no_more(shop: Shop, 
 
     answers = at_once(shop, TILLS, act)
     assert status_codes(answers) == [201] * TILLS
-    assert used() == sum(given(answers[half:])) <= amount
+    assert used() == sum(pence_given(answers[half:])) <= amount
     assert not list(ledger_differences())
     for number in range(half, TILLS):
         shop.void(f"T{number}", f"V{number}")
@@ -115,7 +103,7 @@ def test_many_tills_of_a_single_customer_share_that_customers_budget(
     shop.sell("before", consumer="c1", sold=[make_line(price="30.00")])  # another customer's week
     answers = sold_at_once(shop, TILLS, lambda till: discounted(till, consumer="c0"))
     assert status_codes(answers) == [201] * TILLS
-    assert given(answers) == [0] * (TILLS - len(expected)) + expected
+    assert pence_given(answers) == [0] * (TILLS - len(expected)) + expected
     assert used() == sum(expected) + OFF
 
 
@@ -131,9 +119,9 @@ def test_a_budget_that_changes_while_tills_sell_holds_at_its_new_amount(shop: Sh
 
     changed, *sales = at_once(shop, TILLS, act)
     assert (changed.status_code, status_codes(sales)) == (200, [201] * (TILLS - 1))
-    assert used() == sum(given(sales)) + OFF
+    assert used() == sum(pence_given(sales)) + OFF
     after = sold_at_once(shop, TILLS, lambda till: discounted(till, reference=f"A{till}"))
-    assert used() == max(900, sum(given(sales)) + OFF) == sum(given(sales + after)) + OFF
+    assert used() == max(900, sum(pence_given(sales)) + OFF) == sum(pence_given(sales + after)) + OFF
     assert not list(ledger_differences())
 
 

@@ -13,7 +13,7 @@ from django.db.models import F
 from loyalty.selectors.verification import ledger_differences
 from promotions.models import Campaign
 from tests.loyalty.till import stopped_sale
-from tests.loyalty.till.at_once import CROWD, ON_POSTGRESQL, TILLS, at_once, sold_at_once, status_codes
+from tests.loyalty.till.at_once import CROWD, ON_POSTGRESQL, TILLS, at_once, pence_given, sold_at_once, status_codes
 from tests.loyalty.till.shop import Answer, Json, Shop, make_basket, make_line, make_set, make_shop
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -36,13 +36,6 @@ def shop() -> Shop:
     return shop
 
 
-@pytest.fixture(params=["locked", "lock free"])
-def locking(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Decide every first attempt under locks, or none: then the database alone holds the budget."""
-    if request.param == "lock free":
-        monkeypatch.setattr("loyalty.services.till.quote.LOCK_FREE_BASKETS", -1_000_000)
-
-
 def bought(till: int, **values: Json) -> Json:
     """Return a till's basket: each buys another product than the till before."""
     sold = [make_line(SKUS[till % len(SKUS)], price="30.00")]
@@ -51,11 +44,6 @@ def bought(till: int, **values: Json) -> Json:
 
 def sold_once(shop: Shop, till: int) -> None:
     assert shop.call("post", "transactions", bought(till)).status_code == 201
-
-
-def given(answers: list[Answer]) -> list[int]:
-    """Return what each sale was given, in pence, the least first."""
-    return sorted(round(float(answer.json()["discount_total"]) * 100) for answer in answers)
 
 
 def used(code: str = "spring") -> int:
@@ -74,7 +62,7 @@ def test_tills_that_sell_different_members_get_what_the_campaign_has(
     answers = sold_at_once(shop, CROWD, bought)
     assert status_codes(answers) == [201] * CROWD
     expected = [OFF] * fitting + last
-    assert given(answers) == sorted(expected + [0] * (CROWD - len(expected)))
+    assert pence_given(answers) == sorted(expected + [0] * (CROWD - len(expected)))
     assert used() == sum(expected)
     assert not list(ledger_differences())
 
@@ -87,7 +75,7 @@ def test_baskets_with_all_members_overrun_an_honoured_budget_by_one_basket_at_mo
     assert status_codes(answers) == [201] * TILLS
     # Each member takes as long as something is left: the last that does may cross.
     fitting = -(-TILLS * 400 // OFF)
-    assert used() == sum(given(answers)) == fitting * OFF
+    assert used() == sum(pence_given(answers)) == fitting * OFF
     assert not list(ledger_differences())
 
 
@@ -106,7 +94,7 @@ def test_returns_against_sales_of_other_members_free_what_they_give_back(shop: S
 
     answers = at_once(shop, TILLS, act)
     assert status_codes(answers) == [201] * TILLS
-    assert used() == sum(given(answers[half:])) <= half * OFF
+    assert used() == sum(pence_given(answers[half:])) <= half * OFF
     assert not list(ledger_differences())
 
 
