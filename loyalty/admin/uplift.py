@@ -193,7 +193,7 @@ def report_context(report: UpliftReport, *, subject: Subject, currency: str) -> 
         "chart_height": CHART_ROW * len(UpliftMetric),
         "interval_note": _interval_note(contribution.assigned),
         "measured_from": format_moment(population.measured_from),
-        "measured_to": format_moment(population.measured_to) if population.measured_to else "",
+        "measured_to": format_moment(population.measured_to) if report.is_over else "",
         "frozen_at": format_moment(population.frozen_at),
         "is_late": population.frozen_at > population.measured_from + LATE_FREEZE,
         "is_changed": report.is_changed,

@@ -1,10 +1,14 @@
 """The page says what to do, in the words of a marketer."""
 
 import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
-from loyalty.admin.uplift import headline_of
+from loyalty.admin.uplift import PROGRAMME, headline_of, report_context
 from loyalty.choices import UpliftMetric
 from loyalty.models import UpliftPopulation
 from loyalty.selectors.uplift_report import MetricUplift, UpliftReport
@@ -64,6 +68,15 @@ def test_a_wrong_sample_ratio_hides_the_verdict() -> None:
 def test_too_few_members_say_so() -> None:
     few = report(contribution=9, sales=11, n=10)
     assert headline_of(few, currency="GBP") == "Not known yet: too few customers have been measured."
+
+
+@pytest.mark.parametrize(("is_over", "measured_to"), [(False, ""), (True, "2 Jan 2027, 00:00 GMT")])
+def test_the_end_of_what_is_measured_is_told_once_it_is_over(is_over: bool, measured_to: str) -> None:
+    begun, end = datetime(2026, 9, 2, tzinfo=UTC), datetime(2027, 1, 2, tzinfo=UTC)
+    population = UpliftPopulation(percentage=Decimal(10), measured_from=begun, frozen_at=begun, measured_to=end)
+    running = replace(report(contribution=9, sales=11), population=population, is_over=is_over)
+    with timezone.override("Europe/London"):
+        assert report_context(running, subject=PROGRAMME, currency="GBP")["measured_to"] == measured_to
 
 
 @pytest.mark.django_db
